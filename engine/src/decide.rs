@@ -1,0 +1,342 @@
+//! Wishes and observations turned into facts, or into a refusal that says the way out. Pure: nothing is changed here.
+//!
+//! **To add a verb, start here**: a [`Command`], its arm in [`decide`], and a file in the command line's `commands/`.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::actor::{Actor, ActorKind};
+use crate::command::{Command, Dispatch, Ended, Fact, Gone, Observation, Refusal};
+use crate::event::{
+    Adopted, AfterStop, Deleted, Event, ExitStatus, Exited, Finished, Grouped, Lost, OutcomeKind, OutputDropped,
+    Pinned, Queued, ReasonKind, Renamed, Respawned, Restored, RunIntended, SessionKind, SpawnFailed, Started,
+    StopRequested, Stopped, Unpinned, WakeKind,
+};
+use crate::id::SessionId;
+use crate::name;
+use crate::roster::Roster;
+use crate::session::{Process, Session};
+
+/// What a granted wish leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Granted {
+    /// These facts.
+    Facts(Vec<Fact>),
+    /// Nothing: its effect holds already, as this note says.
+    Already(String),
+}
+
+/// What a granted dispatch leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GrantedDispatch {
+    /// A new session.
+    New(Vec<Fact>),
+    /// The listed row with the same key and command.
+    Existing(SessionId),
+}
+
+/// Decides a wish for a new session. A made name must already be unique (see [`crate::dispatcher`]).
+pub fn decide_dispatch(roster: &Roster, wish: &Dispatch) -> Result<GrantedDispatch, Refusal> {
+    let dispatched = &wish.dispatched;
+    if let Some(session) = dispatched.key.as_deref().and_then(|key| roster.keyed(key)) {
+        if session.dispatched.work == dispatched.work {
+            return Ok(GrantedDispatch::Existing(session.id));
+        }
+        return Err(Refusal {
+            rule: "key-taken",
+            text: format!("{} has this key and another command", session.name),
+            hints: Vec::from(["use another --key".into(), format!("decklog rm {} frees this one", session.name)]),
+        });
+    }
+    check_name(roster, &dispatched.name, None)?;
+    if roster.get(wish.id).is_some() {
+        return Err(Refusal { rule: "id-taken", text: format!("{} exists already", wish.id), hints: Vec::new() });
+    }
+    let mut facts = Vec::from([Fact::of(wish.id, dispatched.clone())]);
+    facts.push(start_or_queue(roster, wish.id, dispatched.work.kind(), 1));
+    Ok(GrantedDispatch::New(facts))
+}
+
+/// Decides a wish about one session.
+pub fn decide(roster: &Roster, session: &Session, command: &Command) -> Result<Granted, Refusal> {
+    let id = session.id;
+    let facts = match command {
+        Command::Stop { grace_ms } => return Ok(stop(roster, session, *grace_ms, AfterStop::Stay)),
+        Command::Delete { .. } if !session.is_listed() => {
+            return Ok(Granted::Already(format!("{} has left the roster already", session.name)));
+        }
+        Command::Delete { force: true } if session.is_live() => {
+            return Ok(stop(roster, session, None, AfterStop::Delete));
+        }
+        Command::Delete { force: false } if session.is_live() => return Err(alive(session, "rm --force")),
+        Command::Delete { .. } if session.wake.is_some() => {
+            Vec::from([Fact::of(id, Stopped { text: "deleted while it waited".into() }), Fact::of(id, Deleted {})])
+        }
+        Command::Delete { .. } => Vec::from([Fact::of(id, Deleted {})]),
+        Command::Restore if session.is_listed() => {
+            return Ok(Granted::Already(format!("{} is on the roster", session.name)));
+        }
+        Command::Restore => {
+            check_name(roster, &session.name, Some(id))?;
+            Vec::from([Fact::of(id, Restored {})])
+        }
+        Command::Respawn { force: true } if session.is_live() => {
+            return Ok(stop(roster, session, None, AfterStop::Respawn));
+        }
+        Command::Respawn { force: false } if session.is_live() => return Err(alive(session, "respawn --force")),
+        Command::Respawn { .. } if session.wake.is_some() => {
+            return Ok(Granted::Already(format!("{} is queued", session.name)));
+        }
+        Command::Respawn { .. } => {
+            if !session.is_listed() {
+                check_name(roster, &session.name, Some(id))?;
+            }
+            respawn(roster, session)
+        }
+        Command::Rename { name } if *name == session.name => {
+            return Ok(Granted::Already(format!("{name} is its name")));
+        }
+        Command::Rename { name } => {
+            check_name(roster, name, Some(id))?;
+            Vec::from([Fact::of(id, Renamed { name: name.clone() })])
+        }
+        Command::Pin if session.pinned => return Ok(Granted::Already(format!("{} is pinned", session.name))),
+        Command::Pin => Vec::from([Fact::of(id, Pinned {})]),
+        Command::Unpin if !session.pinned => {
+            return Ok(Granted::Already(format!("{} is not pinned", session.name)));
+        }
+        Command::Unpin => Vec::from([Fact::of(id, Unpinned {})]),
+        Command::Group { group } if *group == session.group => {
+            return Ok(Granted::Already(format!("{} is there already", session.name)));
+        }
+        Command::Group { group } => Vec::from([Fact::of(id, Grouped { group: group.clone() })]),
+    };
+    Ok(Granted::Facts(facts))
+}
+
+/// Whether this actor may do this at all. What runs inside a session may dispatch and may stop its own children; it
+/// cannot approve itself, nor remove what a person would look at.
+pub fn permit(actor: &Actor, verb: &'static str, session: Option<&Session>) -> Result<(), Refusal> {
+    if actor.kind != ActorKind::Agent || verb == "dispatch" {
+        return Ok(());
+    }
+    let parent = session.and_then(|session| session.dispatched.parent).map(|parent| parent.to_string());
+    if verb == "stop" && parent.as_ref() == Some(&actor.name) {
+        return Ok(());
+    }
+    Err(Refusal {
+        rule: "no-self-approval",
+        text: format!("`{verb}` is not for what runs inside a session"),
+        hints: Vec::from(["run it from a shell of your own".into()]),
+    })
+}
+
+/// What an observation about a run leads to. Nothing, if that run is not the latest or has ended: an observation may
+/// come twice, or late.
+pub fn observe(session: &Session, run: u32, observation: &Observation, shutdown: bool) -> Vec<Fact> {
+    let current = session.is_live() && session.run.as_ref().is_some_and(|latest| latest.number == run);
+    if !current {
+        return Vec::new();
+    }
+    let fact = |event: Event| Fact::of_run(session.id, run, event);
+    match observation {
+        Observation::Started { process, worker, at } => {
+            if session.process == Process::Alive {
+                return Vec::new();
+            }
+            Vec::from([fact(Started { process: *process, worker: *worker }.into()).at(*at)])
+        }
+        Observation::Held { process, worker } => {
+            Vec::from([fact(Adopted { process: *process, worker: *worker }.into())])
+        }
+        Observation::NeverStarted if session.stop.is_some() => {
+            spawn_failed(session, run, "it was not started: a stop was requested first")
+        }
+        Observation::NeverStarted => Vec::new(),
+        Observation::SpawnFailed { text } => spawn_failed(session, run, text),
+        Observation::Ended(ended) => {
+            let exited = Exited {
+                status: ended.status,
+                output_end: ended.output_end,
+                output_dropped: ended.output_dropped,
+                last_line: ended.last_line.clone(),
+                worker_told_to_end: ended.worker_told_to_end,
+            };
+            let mut facts = Vec::from([fact(exited.into()).at(ended.at)]);
+            facts.extend(outcome_of_exit(session, run, ended).map(|outcome| outcome.at(ended.at)));
+            facts
+        }
+        Observation::Gone(gone) => {
+            let lost = Lost {
+                evidence: gone.evidence.clone(),
+                output_end: gone.output_end,
+                last_line: gone.last_line.clone(),
+            };
+            let mut facts = Vec::from([fact(lost.into())]);
+            facts.extend(outcome_of_loss(session, run, gone, shutdown));
+            facts
+        }
+        Observation::OutputDropped { from, to } => {
+            Vec::from([fact(OutputDropped { from: *from, to: *to }.into())])
+        }
+    }
+}
+
+/// The facts that start another run of a session, or queue it.
+pub(crate) fn respawn(roster: &Roster, session: &Session) -> Vec<Fact> {
+    let next = session.run.as_ref().map_or(0, |run| run.number) + 1;
+    Vec::from([
+        Fact::of(session.id, Respawned {}),
+        start_or_queue(roster, session.id, session.kind(), next),
+    ])
+}
+
+/// Whether a slot for another session of this kind is free.
+pub(crate) fn slot_is_free(roster: &Roster, kind: SessionKind) -> bool {
+    let cap = roster.fleet().policy.live_jobs;
+    kind == SessionKind::Conversation || cap == 0 || roster.live_jobs() < cap
+}
+
+fn start_or_queue(roster: &Roster, id: SessionId, kind: SessionKind, run: u32) -> Fact {
+    // Whoever waits already goes first.
+    let somebody_waits = roster.waiting().any(|other| other.kind() == kind);
+    if slot_is_free(roster, kind) && !somebody_waits {
+        Fact::of_run(id, run, RunIntended {})
+    } else {
+        Fact::of(id, Queued { wake: WakeKind::Slot, until: None, ids: Vec::new() })
+    }
+}
+
+fn stop(roster: &Roster, session: &Session, grace_ms: Option<u64>, then: AfterStop) -> Granted {
+    let id = session.id;
+    if session.is_live() {
+        let grace_ms = grace_ms.unwrap_or(roster.fleet().policy.stop_grace_ms);
+        if session.stop.as_ref().is_some_and(|stop| stop.then == then && stop.grace_ms <= grace_ms) {
+            return Granted::Already(format!("{} is being stopped", session.name));
+        }
+        let run = session.run.as_ref().map_or(1, |run| run.number);
+        return Granted::Facts(Vec::from([Fact::of_run(id, run, StopRequested { grace_ms, then })]));
+    }
+    if session.wake.is_some() {
+        return Granted::Facts(Vec::from([Fact::of(id, Stopped { text: "stopped while it waited".into() })]));
+    }
+    Granted::Already(format!("{} does not run: it is {}", session.name, session.state()))
+}
+
+fn alive(session: &Session, way_out: &str) -> Refusal {
+    Refusal {
+        rule: "alive",
+        text: format!("{} is {}", session.name, session.state()),
+        hints: Vec::from([format!("decklog {way_out} {} stops it first", session.name)]),
+    }
+}
+
+fn check_name(roster: &Roster, name: &str, but: Option<SessionId>) -> Result<(), Refusal> {
+    if let Err(bad) = name::check(name) {
+        return Err(Refusal { rule: "name", text: bad.to_string(), hints: Vec::new() });
+    }
+    match roster.named(name) {
+        Some(holder) if Some(holder.id) != but => Err(Refusal {
+            rule: "name-taken",
+            text: format!("a row named {name} is on the roster ({})", holder.id.prefix(SessionId::SHORTEST_SHOWN)),
+            hints: Vec::from([
+                "choose another name".into(),
+                format!("decklog rename {} NAME frees this one", holder.id.prefix(SessionId::SHORTEST_SHOWN)),
+            ]),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn spawn_failed(session: &Session, run: u32, text: &str) -> Vec<Fact> {
+    let failed = Fact::of_run(session.id, run, SpawnFailed { text: text.into() });
+    let outcome = match wished_stop(session, run) {
+        Some(stopped) => stopped,
+        None => finished(session, run, OutcomeKind::Failed, ReasonKind::Spawn, text.into()),
+    };
+    Vec::from([failed, outcome])
+}
+
+/// StopRequested before the end: stopped, whatever the code.
+fn wished_stop(session: &Session, run: u32) -> Option<Fact> {
+    let wish = session.stop.as_ref()?;
+    let text = match wish.then {
+        AfterStop::Stay => "stopped",
+        AfterStop::Delete => "stopped to be deleted",
+        AfterStop::Respawn => "stopped to be started again",
+        AfterStop::FailTimeout | AfterStop::KeepOutcome => return None,
+    };
+    Some(Fact::of_run(session.id, run, Stopped { text: text.into() }).by(wish.by.clone()))
+}
+
+fn finished(session: &Session, run: u32, outcome: OutcomeKind, reason: ReasonKind, text: String) -> Fact {
+    Fact::of_run(session.id, run, Finished { outcome, reason, text })
+}
+
+fn outcome_of_exit(session: &Session, run: u32, ended: &Ended) -> Option<Fact> {
+    if let Some(stopped) = wished_stop(session, run) {
+        return Some(stopped);
+    }
+    let failed = |reason, text| Some(finished(session, run, OutcomeKind::Failed, reason, text));
+    match session.stop.as_ref().map(|stop| stop.then) {
+        Some(AfterStop::KeepOutcome) => return None,
+        Some(AfterStop::FailTimeout) => {
+            let limit_ms = session.dispatched.timeout_ms.unwrap_or(0);
+            return failed(ReasonKind::Timeout, format!("it ran past its limit of {limit_ms} ms"));
+        }
+        _ => {}
+    }
+    if session.kind() == SessionKind::Conversation && !session.has_work() && session.outcome.is_some() {
+        return None;
+    }
+    if ended.worker_told_to_end {
+        return failed(ReasonKind::Shutdown, "its worker was told to end by the system".into());
+    }
+    match ended.status {
+        ExitStatus::Code(0) => {
+            Some(finished(session, run, OutcomeKind::Done, ReasonKind::Exit, "exited with 0".into()))
+        }
+        ExitStatus::Code(code) => failed(ReasonKind::Exit, format!("exited with {code}")),
+        ExitStatus::Signal(signal) => failed(ReasonKind::Signal, format!("ended by {}", signal_name(signal))),
+    }
+}
+
+fn outcome_of_loss(session: &Session, run: u32, gone: &Gone, shutdown: bool) -> Option<Fact> {
+    if let Some(stopped) = wished_stop(session, run) {
+        return Some(stopped);
+    }
+    // An idle or done conversation keeps its outcome when its process goes.
+    if session.kind() == SessionKind::Conversation && !session.has_work() {
+        return None;
+    }
+    let (reason, text) = if shutdown || gone.other_boot {
+        (ReasonKind::Shutdown, format!("it went down with everything else: {}", gone.evidence))
+    } else {
+        (ReasonKind::Lost, gone.evidence.clone())
+    };
+    Some(finished(session, run, OutcomeKind::Failed, reason, text))
+}
+
+/// `signal 9 (SIGKILL)`: Linux numbers, as the worker reports them.
+fn signal_name(signal: i32) -> String {
+    let name = match signal {
+        1 => "SIGHUP",
+        2 => "SIGINT",
+        3 => "SIGQUIT",
+        4 => "SIGILL",
+        6 => "SIGABRT",
+        7 => "SIGBUS",
+        8 => "SIGFPE",
+        9 => "SIGKILL",
+        11 => "SIGSEGV",
+        13 => "SIGPIPE",
+        14 => "SIGALRM",
+        15 => "SIGTERM",
+        24 => "SIGXCPU",
+        25 => "SIGXFSZ",
+        31 => "SIGSYS",
+        _ => return format!("signal {signal}"),
+    };
+    format!("signal {signal} ({name})")
+}

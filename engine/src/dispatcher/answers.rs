@@ -1,0 +1,134 @@
+//! What clients are told, and when: never ahead of what is durable.
+
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::{Dispatcher, Effect, Look, Token};
+use crate::command::Refusal;
+use crate::event::SessionKind;
+use crate::id::SessionId;
+use crate::roster::{LookupError, Roster};
+use crate::session::{Session, State};
+
+/// What a client is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The session runs, is queued, or its failure is recorded.
+    Dispatched {
+        /// The session, as it is.
+        session: Arc<Session>,
+        /// How many digits of its id people see.
+        digits: usize,
+        /// It was there already: same key, same command.
+        existing: bool,
+    },
+    /// The wish was granted, and what it wished has come about.
+    Done {
+        /// The sessions, as they are.
+        sessions: Vec<Arc<Session>>,
+        /// What held already.
+        notes: Vec<String>,
+    },
+    /// The wish was not granted; nothing was done.
+    Refused(Vec<Refusal>),
+    /// A target names no session, or several; nothing was done.
+    Unresolved(Vec<Unresolved>),
+    /// These sessions.
+    Sessions {
+        /// The sessions, as they are, with how many digits of their ids people see.
+        sessions: Vec<(Arc<Session>, usize)>,
+    },
+    /// How many there are.
+    Counts {
+        /// On the roster.
+        listed: usize,
+        /// With a process that is starting or alive.
+        live: usize,
+        /// With an open ask.
+        blocked: usize,
+    },
+    /// The wait is over.
+    Waited {
+        /// How.
+        reached: Reached,
+        /// The sessions, as they are.
+        sessions: Vec<Arc<Session>>,
+    },
+    /// The supervisor ends.
+    Closed,
+}
+
+/// How a wait ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reached {
+    /// What was waited for is there.
+    Goal,
+    /// One of them is blocked.
+    Blocked,
+    /// What was waited for cannot come by itself any more.
+    Never,
+}
+
+/// A target that names no session, or several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unresolved {
+    /// What is wrong with it.
+    pub error: LookupError,
+    /// What it could have meant: ids and names.
+    pub candidates: Vec<(SessionId, String)>,
+}
+
+impl Dispatcher {
+    /// Answers once everything that binds so far is durable.
+    pub(super) fn answer(&mut self, token: Token, answer: Answer) {
+        self.hold(self.binding, Effect::Answer { token, answer });
+    }
+
+    pub(super) fn look(&mut self, token: Token, look: &Look) {
+        let shown = |session: &Arc<Session>| (session.clone(), self.roster.shown_digits(session.id));
+        let sessions = match look {
+            Look::Listed => self.roster.listed().map(shown).collect(),
+            Look::All => self.roster.all().map(shown).collect(),
+            Look::These(targets) => match self.resolve(targets) {
+                Ok(ids) => ids.iter().filter_map(|id| self.roster.get(*id)).map(shown).collect(),
+                Err(unresolved) => return self.answer(token, Answer::Unresolved(unresolved)),
+            },
+            Look::Counts => {
+                let listed = self.roster.listed().count();
+                let live = self.roster.live().count();
+                let conversations = self.roster.live().filter(|session| session.kind() == SessionKind::Conversation);
+                let blocked = conversations.filter(|session| session.state() == State::Blocked).count();
+                return self.answer(token, Answer::Counts { listed, live, blocked });
+            }
+        };
+        self.answer(token, Answer::Sessions { sessions });
+    }
+
+    /// All of these, each once, in the order given; or everything that is wrong with them.
+    pub(super) fn resolve(&self, targets: &[String]) -> Result<Vec<SessionId>, Vec<Unresolved>> {
+        resolve(&self.roster, targets)
+    }
+}
+
+/// All of these, each once, in the order given; or everything that is wrong with them.
+pub fn resolve(roster: &Roster, targets: &[String]) -> Result<Vec<SessionId>, Vec<Unresolved>> {
+    let mut ids = Vec::new();
+    let mut unresolved = Vec::new();
+    for target in targets {
+        match roster.lookup(target) {
+            Ok(id) if ids.contains(&id) => {}
+            Ok(id) => ids.push(id),
+            Err(error) => {
+                let candidates = match &error {
+                    LookupError::Several { candidates, .. } => candidates.as_slice(),
+                    LookupError::None { .. } | LookupError::TooShort { .. } => &[],
+                };
+                let named = candidates.iter().filter_map(|id| roster.get(*id));
+                let candidates = named.map(|session| (session.id, session.name.clone())).collect();
+                unresolved.push(Unresolved { error, candidates });
+            }
+        }
+    }
+    if unresolved.is_empty() { Ok(ids) } else { Err(unresolved) }
+}
