@@ -41,3 +41,20 @@ fn message(payload: &(dyn Any + Send)) -> String {
         .take(300)
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{INSIDE, catch};
+
+    #[test]
+    fn a_panic_becomes_its_message_and_nothing_stays_silenced() {
+        assert_eq!(catch(|| 5), Ok(5));
+        assert_eq!(
+            catch(|| -> u8 { panic!("page {} is odd", 3) }),
+            Err("sled panicked: page 3 is odd".into())
+        );
+        let nested = catch(|| (catch(|| -> u8 { panic!("inner") }), INSIDE.get()));
+        assert_eq!(nested, Ok((Err("sled panicked: inner".into()), true)));
+        assert!(!INSIDE.get());
+    }
+}

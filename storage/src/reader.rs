@@ -149,12 +149,13 @@ type Scan = Box<dyn Iterator<Item = Result<(IVec, IVec), String>> + Send>;
 
 /// The commits of a range. See [`Reader::commits`].
 pub struct Commits {
+    /// Before the source, which may close the store when it goes.
+    scan: Option<Scan>,
     source: Arc<dyn Source>,
     durable: Head,
     next_seq: u64,
     through: u64,
     previous: Option<Hash>,
-    scan: Option<Scan>,
     ended: bool,
 }
 

@@ -130,8 +130,14 @@ impl SledLog {
         // Opened before sled writes, so that no failed write of its can go unreported to our syncs.
         let db_file = files::open_or_create(&opening.db_path()).map_err(opening.io("open", "sled/db"))?;
         let db = opening.open_sled(options)?;
-        opening.sync_once()?;
-        let (hot, db) = opening.open_trees(db, &recorded, &db_file)?;
+        let ready = opening.sync_once().and_then(|()| opening.open_trees(&db, &recorded, &db_file));
+        let hot = match ready {
+            Ok(hot) => hot,
+            Err(error) => {
+                let _ = panics::catch(|| drop(db));
+                return Err(error);
+            }
+        };
 
         let store = Store::new(db, hot, genesis_of(&recorded.uuid), opening.db_path(), lock.clone());
         let mut log = SledLog {
@@ -311,7 +317,7 @@ impl Opening<'_> {
     }
 
     /// Opens our trees; in a store whose making was interrupted, writes what it must say of itself.
-    fn open_trees(&self, db: Db, recorded: &Recorded, db_file: &File) -> Result<(Tree, Db), OpenError> {
+    fn open_trees(&self, db: &Db, recorded: &Recorded, db_file: &File) -> Result<Tree, OpenError> {
         let damaged = |what: String| OpenError::from(Damage { seq: 1, file: self.db_path(), what });
         let uuid = recorded.uuid;
         let opened = panics::catch(|| -> sled::Result<Result<Tree, String>> {
@@ -328,7 +334,7 @@ impl Opening<'_> {
             Ok(meta::check(&says, &uuid)?.map(|()| hot))
         });
         match opened.map_err(damaged)? {
-            Ok(Ok(hot)) => Ok((hot, db)),
+            Ok(Ok(hot)) => Ok(hot),
             Ok(Err(what)) => Err(damaged(what)),
             Err(sled::Error::Io(error)) => Err(self.io("write", "sled/db")(error)),
             Err(error) => Err(damaged(error.to_string())),

@@ -10,7 +10,7 @@ use crate::common::{Folder, entry, sized};
 const UUID: [u8; 16] = [7; 16];
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 fn genesis() -> [u8; 32] {

@@ -70,7 +70,9 @@ fn everything_is_private_whatever_the_umask() {
         let mode = found.permissions().mode() & 0o777;
         assert_eq!(mode, if found.is_dir() { 0o700 } else { 0o600 }, "{}", path.display());
         if found.is_dir() {
-            fs::read_dir(path).unwrap().for_each(|item| check(&item.unwrap().path()));
+            for item in fs::read_dir(path).unwrap() {
+                check(&item.unwrap().path());
+            }
         }
     }
     check(&folder.path());
