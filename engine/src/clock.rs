@@ -34,6 +34,12 @@ impl LogClock {
         Self { at: last_at, last: None, wall_offset_ms: 0 }
     }
 
+    /// The log time of this reading, without taking note of it.
+    pub fn peek(&self, now: Reading) -> Time {
+        let elapsed_ms = self.last.map_or(0, |last| now.since_boot_ms.saturating_sub(last.since_boot_ms));
+        self.at.plus(elapsed_ms).max(now.wall)
+    }
+
     /// The log time of this reading, and what is to be recorded before anything else at that time.
     pub fn read(&mut self, now: Reading) -> (Time, Vec<Event>) {
         let mut events = Vec::new();
@@ -97,7 +103,10 @@ mod tests {
         assert_eq!(clock.read(reading(6_411_000, 11_000, 11_000)), (Time(10_011_000), vec![]));
         // Set right again: said, and nothing leaps, for the log never left.
         let (at, events) = clock.read(reading(10_012_000, 12_000, 12_000));
-        assert_eq!((at, events), (Time(10_012_000), vec![ClockStepped { ms: 3_600_000, leapt_ms: 0 }.into()]));
+        assert_eq!(
+            (at, events),
+            (Time(10_012_000), vec![ClockStepped { ms: 3_600_000, leapt_ms: 0 }.into()])
+        );
     }
 
     #[test]
@@ -113,7 +122,10 @@ mod tests {
     fn a_new_supervisor_with_a_wall_clock_behind_the_log_goes_on_from_the_log() {
         let mut clock = LogClock::after(Time(10_000_000));
         let (at, events) = clock.read(reading(6_400_000, 0, 0));
-        assert_eq!((at, events), (Time(10_000_000), vec![ClockStepped { ms: -3_600_000, leapt_ms: 0 }.into()]));
+        assert_eq!(
+            (at, events),
+            (Time(10_000_000), vec![ClockStepped { ms: -3_600_000, leapt_ms: 0 }.into()])
+        );
         let (at, events) = clock.read(reading(6_405_000, 5_000, 5_000));
         assert_eq!((at, events), (Time(10_005_000), vec![]));
     }

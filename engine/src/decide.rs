@@ -9,9 +9,9 @@ use alloc::vec::Vec;
 use crate::actor::{Actor, ActorKind};
 use crate::command::{Command, Dispatch, Ended, Fact, Gone, Observation, Refusal};
 use crate::event::{
-    Adopted, AfterStop, Deleted, Event, ExitStatus, Exited, Finished, Grouped, Lost, OutcomeKind, OutputDropped,
-    Pinned, Queued, ReasonKind, Renamed, Respawned, Restored, RunIntended, SessionKind, SpawnFailed, Started,
-    StopRequested, Stopped, Unpinned, WakeKind,
+    Adopted, AfterStop, Deleted, Event, ExitStatus, Exited, Finished, Grouped, Lost, OutcomeKind,
+    OutputDropped, Pinned, Queued, ReasonKind, Renamed, Respawned, Restored, RunIntended, SessionKind,
+    SpawnFailed, Started, StopRequested, Stopped, Unpinned, WakeKind,
 };
 use crate::id::SessionId;
 use crate::name;
@@ -46,12 +46,19 @@ pub fn decide_dispatch(roster: &Roster, wish: &Dispatch) -> Result<GrantedDispat
         return Err(Refusal {
             rule: "key-taken",
             text: format!("{} has this key and another command", session.name),
-            hints: Vec::from(["use another --key".into(), format!("decklog rm {} frees this one", session.name)]),
+            hints: Vec::from([
+                "use another --key".into(),
+                format!("decklog rm {} frees this one", session.name),
+            ]),
         });
     }
     check_name(roster, &dispatched.name, None)?;
     if roster.get(wish.id).is_some() {
-        return Err(Refusal { rule: "id-taken", text: format!("{} exists already", wish.id), hints: Vec::new() });
+        return Err(Refusal {
+            rule: "id-taken",
+            text: format!("{} exists already", wish.id),
+            hints: Vec::new(),
+        });
     }
     let mut facts = Vec::from([Fact::of(wish.id, dispatched.clone())]);
     facts.push(start_or_queue(roster, wish.id, dispatched.work.kind(), 1));
@@ -70,9 +77,10 @@ pub fn decide(roster: &Roster, session: &Session, command: &Command) -> Result<G
             return Ok(stop(roster, session, None, AfterStop::Delete));
         }
         Command::Delete { force: false } if session.is_live() => return Err(alive(session, "rm --force")),
-        Command::Delete { .. } if session.wake.is_some() => {
-            Vec::from([Fact::of(id, Stopped { text: "deleted while it waited".into() }), Fact::of(id, Deleted {})])
-        }
+        Command::Delete { .. } if session.wake.is_some() => Vec::from([
+            Fact::of(id, Stopped { text: "deleted while it waited".into() }),
+            Fact::of(id, Deleted {}),
+        ]),
         Command::Delete { .. } => Vec::from([Fact::of(id, Deleted {})]),
         Command::Restore if session.is_listed() => {
             return Ok(Granted::Already(format!("{} is on the roster", session.name)));
@@ -84,7 +92,9 @@ pub fn decide(roster: &Roster, session: &Session, command: &Command) -> Result<G
         Command::Respawn { force: true } if session.is_live() => {
             return Ok(stop(roster, session, None, AfterStop::Respawn));
         }
-        Command::Respawn { force: false } if session.is_live() => return Err(alive(session, "respawn --force")),
+        Command::Respawn { force: false } if session.is_live() => {
+            return Err(alive(session, "respawn --force"));
+        }
         Command::Respawn { .. } if session.wake.is_some() => {
             return Ok(Granted::Already(format!("{} is queued", session.name)));
         }
@@ -186,10 +196,7 @@ pub fn observe(session: &Session, run: u32, observation: &Observation, shutdown:
 /// The facts that start another run of a session, or queue it.
 pub(crate) fn respawn(roster: &Roster, session: &Session) -> Vec<Fact> {
     let next = session.run.as_ref().map_or(0, |run| run.number) + 1;
-    Vec::from([
-        Fact::of(session.id, Respawned {}),
-        start_or_queue(roster, session.id, session.kind(), next),
-    ])
+    Vec::from([Fact::of(session.id, Respawned {}), start_or_queue(roster, session.id, session.kind(), next)])
 }
 
 /// Whether a slot for another session of this kind is free.
@@ -239,7 +246,10 @@ fn check_name(roster: &Roster, name: &str, but: Option<SessionId>) -> Result<(),
     match roster.named(name) {
         Some(holder) if Some(holder.id) != but => Err(Refusal {
             rule: "name-taken",
-            text: format!("a row named {name} is on the roster ({})", holder.id.prefix(SessionId::SHORTEST_SHOWN)),
+            text: format!(
+                "a row named {name} is on the roster ({})",
+                holder.id.prefix(SessionId::SHORTEST_SHOWN)
+            ),
             hints: Vec::from([
                 "choose another name".into(),
                 format!("decklog rename {} NAME frees this one", holder.id.prefix(SessionId::SHORTEST_SHOWN)),

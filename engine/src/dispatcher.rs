@@ -8,6 +8,7 @@ mod answers;
 mod recovery;
 mod waits;
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -28,10 +29,10 @@ use crate::policy::Policy;
 use crate::roster::Roster;
 use crate::session::Session;
 use crate::settle::settle;
-use crate::time::{Awake, Time};
+use crate::time::Time;
 use crate::timers;
 
-pub use answers::{Answer, Reached, Unresolved, resolve};
+pub use answers::{Answer, Reached, Shown, Unresolved, resolve};
 pub use recovery::Boot;
 pub use waits::{WaitFor, WaitGoal};
 
@@ -54,7 +55,7 @@ pub enum Input {
         /// Who wishes it.
         actor: Actor,
         /// What is wished.
-        wish: Dispatch,
+        wish: Box<Dispatch>,
     },
     /// A client wishes something of sessions that exist: of all of them or of none.
     Command {
@@ -260,10 +261,18 @@ impl Dispatcher {
         &self.roster
     }
 
-    /// When the next [`Input::Tick`] is due, on the awake axis, and where on it the last step was.
-    pub fn next_deadline(&self) -> Option<(Awake, Awake)> {
+    /// The log time of a reading.
+    pub fn log_time(&self, now: Reading) -> Time {
+        self.clock.peek(now)
+    }
+
+    /// In how many waking milliseconds the next [`Input::Tick`] is due; `None` while no rule waits.
+    pub fn next_tick_ms(&self, now: Reading) -> Option<u64> {
+        if self.recovery.is_some() || self.stopped {
+            return None;
+        }
         let (due, _) = self.roster.first_deadline()?;
-        Some((due, self.roster.fleet().awake(self.roster.fleet().last_at)))
+        Some(due.since(self.roster.fleet().awake(self.log_time(now))))
     }
 
     /// Takes one input at one moment.
@@ -314,7 +323,7 @@ impl Dispatcher {
 
     // ---- requests
 
-    fn dispatch(&mut self, at: Time, token: Token, actor: &Actor, mut wish: Dispatch) {
+    fn dispatch(&mut self, at: Time, token: Token, actor: &Actor, mut wish: Box<Dispatch>) {
         if self.closing.is_some() {
             let text = "the supervisor is closing".into();
             return self.answer(token, Answer::Refused(Vec::from([closing(text)])));
@@ -325,9 +334,9 @@ impl Dispatcher {
         match decide::decide_dispatch(&self.roster, &wish) {
             Err(refusal) => self.answer(token, Answer::Refused(Vec::from([refusal]))),
             Ok(GrantedDispatch::Existing(id)) => {
-                let session = self.roster.get(id).expect("it was just found on the roster").clone();
-                let digits = self.roster.shown_digits(id);
-                self.answer(token, Answer::Dispatched { session, digits, existing: true });
+                let session = self.roster.get(id).expect("it was just found on the roster");
+                let session = Shown::of(&self.roster, session);
+                self.answer(token, Answer::Dispatched { session, existing: true });
             }
             Ok(GrantedDispatch::New(facts)) => {
                 self.apply_all(at, actor, Cause::Request(token), facts);
@@ -549,7 +558,10 @@ impl Dispatcher {
                 self.hold(record.seq, Effect::Stop { run, grace_ms: request.grace_ms });
             }
             Event::Reaped(reaped) if reaped.what == ReapedWhat::Process => {
-                self.hold(record.seq, Effect::Stop { run, grace_ms: self.roster.fleet().policy.stop_grace_ms });
+                self.hold(
+                    record.seq,
+                    Effect::Stop { run, grace_ms: self.roster.fleet().policy.stop_grace_ms },
+                );
             }
             Event::Exited(_) | Event::Lost(_) | Event::SpawnFailed(_) => {
                 self.launches.remove(&run);

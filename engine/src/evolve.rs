@@ -7,14 +7,12 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::event::{
-    AfterStop, Blocked, Dispatched, Event, Exited, Lost, OutcomeKind, ReapedWhat, ReasonKind, Record, SessionKind,
-    Started, TurnEnd,
+    AfterStop, Blocked, Dispatched, Event, Exited, Lost, OutcomeKind, ReapedWhat, ReasonKind, Record,
+    SessionKind, Started, TurnEnd,
 };
 use crate::id::AskId;
 use crate::roster::Roster;
-use crate::session::{
-    Ask, Left, LeftWhy, Outcome, Process, Run, Session, Stamp, StopWish, Turn, Wake,
-};
+use crate::session::{Ask, Left, LeftWhy, Outcome, Process, Run, Session, Stamp, StopWish, Turn, Wake};
 use crate::time::{Awake, Time};
 
 /// Folds one record into the roster.
@@ -70,7 +68,8 @@ fn evolve_fleet(roster: &mut Roster, event: &Event) {
             fleet.epoch = started.epoch;
             fleet.boot_id.clone_from(&started.boot_id);
             fleet.stopped_in_order = false;
-            let attached: Vec<_> = roster.all().filter(|session| !session.attached.is_empty()).map(|s| s.id).collect();
+            let attached: Vec<_> =
+                roster.all().filter(|session| !session.attached.is_empty()).map(|s| s.id).collect();
             for session in attached {
                 // The clients of an earlier supervisor are gone with it.
                 roster.change(session, |session| session.attached.clear());
@@ -78,7 +77,9 @@ fn evolve_fleet(roster: &mut Roster, event: &Event) {
         }
         Event::SupervisorStopped(_) => fleet.stopped_in_order = true,
         Event::Slept(slept) => fleet.not_awake_ms = fleet.not_awake_ms.saturating_add(slept.ms),
-        Event::ClockStepped(stepped) => fleet.not_awake_ms = fleet.not_awake_ms.saturating_add(stepped.leapt_ms),
+        Event::ClockStepped(stepped) => {
+            fleet.not_awake_ms = fleet.not_awake_ms.saturating_add(stepped.leapt_ms)
+        }
         Event::PolicyChanged(changed) => roster.set_policy(changed.policy.clone()),
         _ => {}
     }

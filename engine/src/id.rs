@@ -34,7 +34,8 @@ impl SessionId {
 
     /// The lowest and highest id that begin with these hex digits; `None` if they are not 1 to 32 hex digits.
     pub fn range_of_prefix(digits: &str) -> Option<(Self, Self)> {
-        if digits.is_empty() || digits.len() > Self::DIGITS || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+        if digits.is_empty() || digits.len() > Self::DIGITS || !digits.bytes().all(|b| b.is_ascii_hexdigit())
+        {
             return None;
         }
         let value = u128::from_str_radix(digits, 16).ok()?;
@@ -105,7 +106,9 @@ impl fmt::Display for RunKey {
 pub type Seq = u64;
 
 /// Which ask of a session: the run it was asked in and the offset of the request in that run's wire log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, Deserialize,
+)]
 pub struct AskId {
     /// The run it was asked in; a permission answer dies with it.
     pub run: u32,

@@ -17,12 +17,12 @@ pub mod raw;
 pub mod time;
 
 pub mod actor;
-pub mod event;
 pub mod codec;
+pub mod event;
 
-pub mod session;
-pub mod roster;
 pub mod evolve;
+pub mod roster;
+pub mod session;
 
 pub mod command;
 pub mod decide;

@@ -32,6 +32,11 @@ impl fmt::Debug for Raw {
     }
 }
 
+fn hex(bytes: &[u8]) -> String {
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).expect("half a byte is one hex digit");
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Wire<'a> {
@@ -46,7 +51,7 @@ impl Serialize for Raw {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match core::str::from_utf8(&self.0) {
             Ok(text) => Wire::Text(Cow::Borrowed(text)),
-            Err(_) => Wire::Hex { hex: self.0.iter().map(|byte| alloc::format!("{byte:02x}")).collect() },
+            Err(_) => Wire::Hex { hex: hex(&self.0) },
         }
         .serialize(serializer)
     }

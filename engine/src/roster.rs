@@ -213,7 +213,8 @@ impl Roster {
     /// The roster that these bytes are; `None` if they are not one of [`ROSTER_SCHEMA`].
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let (fleet, sessions): (Fleet, Vec<Arc<Session>>) = codec::decode_value(bytes)?;
-        let mut roster = Self { sessions: Vec::with_capacity(sessions.len()), fleet, index: Index::default() };
+        let mut roster =
+            Self { sessions: Vec::with_capacity(sessions.len()), fleet, index: Index::default() };
         for session in sessions {
             if roster.index.by_id.contains_key(&session.id) {
                 return None;
@@ -252,9 +253,14 @@ impl Roster {
     /// Takes new values for the rules; every deadline is counted again.
     pub(crate) fn set_policy(&mut self, policy: Policy) {
         self.fleet.policy = policy;
-        self.index.deadlines = self.sessions.iter().zip(0..).filter_map(|(session, slot)| {
-            timers::deadline(session, &self.fleet.policy).map(|(awake, _)| (awake, slot))
-        }).collect();
+        self.index.deadlines = self
+            .sessions
+            .iter()
+            .zip(0..)
+            .filter_map(|(session, slot)| {
+                timers::deadline(session, &self.fleet.policy).map(|(awake, _)| (awake, slot))
+            })
+            .collect();
     }
 
     /// Which rule's deadline comes first for this session, and when.
@@ -284,21 +290,19 @@ impl Eq for Roster {}
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Facts {
     listed: bool,
-    live: bool,
-    is_job: bool,
+    live: Option<SessionKind>,
     waiting: bool,
     deadline: Option<Awake>,
 }
 
 impl Facts {
-    const NOTHING: Self = Self { listed: false, live: false, is_job: false, waiting: false, deadline: None };
+    const NOTHING: Self = Self { listed: false, live: None, waiting: false, deadline: None };
 
     fn of(session: &Session, policy: &Policy) -> Self {
         let live = session.is_live();
         Self {
             listed: session.is_listed(),
-            live,
-            is_job: session.kind() == SessionKind::Job,
+            live: live.then(|| session.kind()),
             waiting: session.wake.is_some() && !live,
             deadline: timers::deadline(session, policy).map(|(awake, _)| awake),
         }
@@ -324,10 +328,10 @@ impl Index {
 
     fn update(&mut self, slot: u32, session: &Session, was: Facts, is: Facts) {
         put(&mut self.listed, slot, is.listed);
-        put(&mut self.live, slot, is.live);
+        put(&mut self.live, slot, is.live.is_some());
         put(&mut self.waiting, slot, is.waiting);
-        self.live_jobs += u32::from(is.live && is.is_job);
-        self.live_jobs -= u32::from(was.live && was.is_job);
+        self.live_jobs += u32::from(is.live == Some(SessionKind::Job));
+        self.live_jobs -= u32::from(was.live == Some(SessionKind::Job));
         if was.deadline != is.deadline {
             was.deadline.map(|awake| self.deadlines.remove(&(awake, slot)));
             is.deadline.map(|awake| self.deadlines.insert((awake, slot)));

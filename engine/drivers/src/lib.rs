@@ -1,1 +1,6 @@
-//! x
+//! An agent's bytes in, observations out. Pure: no files, no processes, no clock.
+//!
+//! Each driver is one module. There is one so far: [`shell`], for jobs. It must never be told what to conclude: what
+//! a session printed is all that it sees.
+
+pub mod shell;

@@ -80,7 +80,9 @@ impl Frame {
             Self::Message(body) => {
                 serde_json::from_slice(body).map_err(|error| FrameError::Message(error.to_string()))
             }
-            Self::Output(_) | Self::Document(_) => Err(FrameError::Message("bytes where a message belongs".into())),
+            Self::Output(_) | Self::Document(_) => {
+                Err(FrameError::Message("bytes where a message belongs".into()))
+            }
         }
     }
 }

@@ -38,7 +38,11 @@ impl Home {
         let folder = |name: &'static str| {
             let Some(value) = variable(name).filter(|value| !value.is_empty()) else { return Ok(None) };
             let value = PathBuf::from(value);
-            if value.is_absolute() { Ok(Some(value)) } else { Err(NoHome::Relative { variable: name, value }) }
+            if value.is_absolute() {
+                Ok(Some(value))
+            } else {
+                Err(NoHome::Relative { variable: name, value })
+            }
         };
         if let Some(home) = folder("DECKLOG_HOME")? {
             return Ok(Self::separate(home));
@@ -106,7 +110,8 @@ mod tests {
 
     #[test]
     fn decklog_home_moves_everything() {
-        let home = home(&[("DECKLOG_HOME", "/tmp/d"), ("HOME", "/home/u"), ("XDG_STATE_HOME", "/s")]).unwrap();
+        let home =
+            home(&[("DECKLOG_HOME", "/tmp/d"), ("HOME", "/home/u"), ("XDG_STATE_HOME", "/s")]).unwrap();
         assert_eq!(home.config_file(), Path::new("/tmp/d/config.toml"));
         assert_eq!(home.log(), Path::new("/tmp/d/log"));
         assert_eq!(home.job("7c"), Path::new("/tmp/d/jobs/7c"));
@@ -118,7 +123,8 @@ mod tests {
         let home_only = home(&[("HOME", "/home/u")]).unwrap();
         assert_eq!(home_only.log(), Path::new("/home/u/.local/state/decklog/log"));
         assert_eq!(home_only.socket(), Path::new("/home/u/.local/state/decklog/run/supervisor.sock"));
-        let xdg = home(&[("HOME", "/home/u"), ("XDG_RUNTIME_DIR", "/run/user/7"), ("XDG_STATE_HOME", "")]).unwrap();
+        let xdg =
+            home(&[("HOME", "/home/u"), ("XDG_RUNTIME_DIR", "/run/user/7"), ("XDG_STATE_HOME", "")]).unwrap();
         assert_eq!(xdg.socket(), Path::new("/run/user/7/decklog/supervisor.sock"));
         assert_eq!(home(&[]), Err(NoHome::Unset));
         let relative = home(&[("DECKLOG_HOME", "here")]);

@@ -3,7 +3,7 @@
 //! One connection serves one request: the client sends [`Hello`] and a [`Request`], the supervisor answers with
 //! frames until it closes; the last message is the verdict.
 
-use decklog_engine::event::{Dispatched, OutputMode, JobCommand};
+use decklog_engine::event::{Dispatched, JobCommand, OutputMode};
 use decklog_engine::id::Seq;
 use decklog_engine::raw::Raw;
 use decklog_engine::time::Time;
@@ -57,6 +57,37 @@ pub enum Request {
     Restore {
         /// Ids, names, prefixes.
         targets: Vec<String>,
+    },
+    /// Start new runs.
+    Respawn {
+        /// Ids, names, prefixes.
+        targets: Vec<String>,
+        /// Stop them first if they live.
+        force: bool,
+    },
+    /// Give a session another name.
+    Rename {
+        /// Id, name, prefix.
+        target: String,
+        /// The new name.
+        name: String,
+    },
+    /// Let no timer take them.
+    Pin {
+        /// Ids, names, prefixes.
+        targets: Vec<String>,
+    },
+    /// Let timers apply again.
+    Unpin {
+        /// Ids, names, prefixes.
+        targets: Vec<String>,
+    },
+    /// Put them into a group, or with none out of theirs.
+    Group {
+        /// Ids, names, prefixes.
+        targets: Vec<String>,
+        /// The group.
+        group: Option<String>,
     },
     /// The roster.
     List {

@@ -17,7 +17,8 @@ pub struct NotATime {
 
 impl NotATime {
     /// What a TIME looks like.
-    pub const HINT: &str = "a time is 2026-11-20T09:00:00Z, \"2026-11-20 09:00\", \"yesterday 09:00\", 2h (ago) or seq:1234";
+    pub const HINT: &str =
+        "a time is 2026-11-20T09:00:00Z, \"2026-11-20 09:00\", \"yesterday 09:00\", 2h (ago) or seq:1234";
 }
 
 /// A moment as the contract writes it: RFC 3339, UTC, milliseconds.
@@ -158,7 +159,8 @@ mod tests {
 
     #[test]
     fn durations_are_said_as_people_do() {
-        let said: Vec<_> = [0, 400, 9_900, 12_000, 134_000, 11_100_000, 360_000_000].map(duration_text).into();
+        let said: Vec<_> =
+            [0, 400, 9_900, 12_000, 134_000, 11_100_000, 360_000_000].map(duration_text).into();
         assert_eq!(said, ["0 s", "0.4 s", "9.9 s", "12 s", "2m 14s", "3h 5m", "4d 4h"]);
         assert_eq!(parse_duration_ms("90s"), Some(90_000));
         assert_eq!(parse_duration_ms("0"), Some(0));

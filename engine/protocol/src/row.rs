@@ -226,7 +226,9 @@ fn turn(session: &Session, watched: bool) -> Turn {
 fn summary(session: &Session) -> Option<String> {
     let text = match session.asks.first() {
         Some(ask) => Some(ask.text.clone()),
-        None if session.process == Process::None => session.outcome.as_ref().map(|outcome| outcome.text.clone()),
+        None if session.process == Process::None => {
+            session.outcome.as_ref().map(|outcome| outcome.text.clone())
+        }
         None => session.run.as_ref().and_then(|run| run.last_line.clone()),
     };
     text.map(|text| text.chars().take(SUMMARY_CHARACTERS_MAX).collect())

@@ -11,22 +11,36 @@ use crate::id::SessionId;
 use crate::roster::{LookupError, Roster};
 use crate::session::{Session, State};
 
+/// A session as it is, and how many digits of its id people see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// The session.
+    pub session: Arc<Session>,
+    /// At least 8, and enough to be unique.
+    pub digits: usize,
+}
+
+impl Shown {
+    /// The session as this roster shows it.
+    pub fn of(roster: &Roster, session: &Arc<Session>) -> Self {
+        Self { session: session.clone(), digits: roster.shown_digits(session.id) }
+    }
+}
+
 /// What a client is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// The session runs, is queued, or its failure is recorded.
     Dispatched {
-        /// The session, as it is.
-        session: Arc<Session>,
-        /// How many digits of its id people see.
-        digits: usize,
+        /// The session.
+        session: Shown,
         /// It was there already: same key, same command.
         existing: bool,
     },
     /// The wish was granted, and what it wished has come about.
     Done {
-        /// The sessions, as they are.
-        sessions: Vec<Arc<Session>>,
+        /// The sessions.
+        sessions: Vec<Shown>,
         /// What held already.
         notes: Vec<String>,
     },
@@ -36,8 +50,8 @@ pub enum Answer {
     Unresolved(Vec<Unresolved>),
     /// These sessions.
     Sessions {
-        /// The sessions, as they are, with how many digits of their ids people see.
-        sessions: Vec<(Arc<Session>, usize)>,
+        /// The sessions.
+        sessions: Vec<Shown>,
     },
     /// How many there are.
     Counts {
@@ -52,8 +66,8 @@ pub enum Answer {
     Waited {
         /// How.
         reached: Reached,
-        /// The sessions, as they are.
-        sessions: Vec<Arc<Session>>,
+        /// The sessions.
+        sessions: Vec<Shown>,
     },
     /// The supervisor ends.
     Closed,
@@ -86,7 +100,7 @@ impl Dispatcher {
     }
 
     pub(super) fn look(&mut self, token: Token, look: &Look) {
-        let shown = |session: &Arc<Session>| (session.clone(), self.roster.shown_digits(session.id));
+        let shown = |session: &Arc<Session>| Shown::of(&self.roster, session);
         let sessions = match look {
             Look::Listed => self.roster.listed().map(shown).collect(),
             Look::All => self.roster.all().map(shown).collect(),
@@ -97,7 +111,8 @@ impl Dispatcher {
             Look::Counts => {
                 let listed = self.roster.listed().count();
                 let live = self.roster.live().count();
-                let conversations = self.roster.live().filter(|session| session.kind() == SessionKind::Conversation);
+                let conversations =
+                    self.roster.live().filter(|session| session.kind() == SessionKind::Conversation);
                 let blocked = conversations.filter(|session| session.state() == State::Blocked).count();
                 return self.answer(token, Answer::Counts { listed, live, blocked });
             }

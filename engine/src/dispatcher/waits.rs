@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::{Answer, Dispatcher, Effect, Reached, Token};
+use super::{Answer, Dispatcher, Effect, Reached, Shown, Token};
 use crate::event::SessionKind;
 use crate::id::{Seq, SessionId};
 use crate::roster::Roster;
@@ -87,7 +87,7 @@ impl Dispatcher {
             .iter()
             .filter_map(|(token, wait)| {
                 let sessions: Vec<_> = wait.ids.iter().filter_map(|id| roster.get(*id).cloned()).collect();
-                let (gate, answer) = is_over(roster, wait, sessions)?;
+                let (gate, answer) = is_over(roster, wait, &sessions)?;
                 Some((*token, gate.unwrap_or(binding), answer))
             })
             .collect();
@@ -99,29 +99,32 @@ impl Dispatcher {
 }
 
 /// The answer to a wait that is over, and the record that it must not run ahead of, if that is not the last.
-fn is_over(roster: &Roster, wait: &Wait, sessions: Vec<Arc<Session>>) -> Option<(Option<Seq>, Answer)> {
+fn is_over(roster: &Roster, wait: &Wait, sessions: &[Arc<Session>]) -> Option<(Option<Seq>, Answer)> {
     match &wait.wanted {
         WaitFor::Running => {
-            let session = sessions.into_iter().next()?;
+            let session = sessions.first()?;
             let gate = match session.process {
                 Process::Starting => return None,
                 // The intent binds; that it runs is what the worker can say again.
                 Process::Alive => session.run.as_ref().map(|run| run.intended.seq),
                 Process::None | Process::Exited | Process::Lost => None,
             };
-            let digits = roster.shown_digits(session.id);
-            Some((gate, Answer::Dispatched { session, digits, existing: false }))
+            Some((gate, Answer::Dispatched { session: Shown::of(roster, session), existing: false }))
         }
         WaitFor::Settled { notes } => {
             let settled = sessions.iter().all(|session| session.stop.is_none() || !session.is_live());
-            settled.then(|| (None, Answer::Done { sessions, notes: notes.clone() }))
+            settled.then(|| (None, Answer::Done { sessions: shown(roster, sessions), notes: notes.clone() }))
         }
         WaitFor::Goal(goal) => {
-            let reached = goal_reached(goal, wait, &sessions)?;
-            Some((None, Answer::Waited { reached, sessions }))
+            let reached = goal_reached(goal, wait, sessions)?;
+            Some((None, Answer::Waited { reached, sessions: shown(roster, sessions) }))
         }
         WaitFor::Closed => roster.fleet().stopped_in_order.then_some((None, Answer::Closed)),
     }
+}
+
+fn shown(roster: &Roster, sessions: &[Arc<Session>]) -> Vec<Shown> {
+    sessions.iter().map(|session| Shown::of(roster, session)).collect()
 }
 
 fn goal_reached(goal: &WaitGoal, wait: &Wait, sessions: &[Arc<Session>]) -> Option<Reached> {

@@ -1,0 +1,203 @@
+//! Workers: starting them, holding a connection to each, finding out what became of those that nobody held.
+//!
+//! One task a run. It reports observations to the core and carries out the core's orders; it never decides what an
+//! observation means.
+
+mod ending;
+mod found;
+mod task;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use decklog_engine::command::Observation;
+use decklog_engine::dispatcher::Launch;
+use decklog_engine::id::{RunKey, SessionId};
+use decklog_worker::{Lock, Spawned};
+use tokio::sync::{mpsc, watch};
+
+pub(crate) use ending::last_output;
+
+use crate::core::ToCore;
+use crate::journal::Journal;
+use crate::launch::{self, Instance};
+use crate::tasks;
+
+/// Every worker of this supervisor.
+#[derive(Clone)]
+pub(crate) struct Hosting {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    instance: Instance,
+    journal: Journal,
+    to_core: mpsc::UnboundedSender<ToCore>,
+    table: Mutex<Table>,
+}
+
+#[derive(Default)]
+struct Table {
+    hosts: HashMap<RunKey, Host>,
+    /// How many hosts there were so far: a host is known by its number, for a run may be hosted again.
+    hosted: u64,
+    /// Workers that were started while the intent of their run was being made durable. They wait for their config; one
+    /// whose connection ends before that leaves without a trace.
+    ready: HashMap<SessionId, Spawned>,
+    /// Which session a worker's process holds.
+    holders: HashMap<i32, SessionId>,
+}
+
+struct Host {
+    number: u64,
+    orders: mpsc::UnboundedSender<Order>,
+    growth: watch::Receiver<Growth>,
+}
+
+/// What a host task works with.
+struct Post {
+    hosting: Hosting,
+    run: RunKey,
+    number: u64,
+    orders: mpsc::UnboundedReceiver<Order>,
+    growth: watch::Sender<Growth>,
+}
+
+/// What a host task is told.
+#[derive(Debug)]
+enum Order {
+    Stop { grace_ms: u64 },
+    Recorded,
+    Follow,
+}
+
+/// How far a run's output is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Growth {
+    /// Rises with what is written; a hint, the files are what counts.
+    pub(crate) end: u64,
+    /// The run has ended and the files are final.
+    pub(crate) ended: bool,
+}
+
+impl Hosting {
+    pub(crate) fn new(instance: Instance, journal: Journal, to_core: mpsc::UnboundedSender<ToCore>) -> Self {
+        let table = Mutex::new(Table::default());
+        Self { shared: Arc::new(Shared { instance, journal, to_core, table }) }
+    }
+
+    pub(crate) fn instance(&self) -> &Instance {
+        &self.shared.instance
+    }
+
+    /// Starts a worker for a session whose dispatch is not durable yet. It starts nothing until it is told. Blocks for
+    /// a fraction of a millisecond; that it fails costs nothing but the head start.
+    pub(crate) fn prepare(&self, session: SessionId) {
+        let job_dir = launch::job_dir(&self.shared.instance.home, session);
+        let Ok(Some(lock)) = Lock::try_take(&job_dir.lock()) else { return };
+        if let Ok(spawned) = task::spawn(&job_dir, lock) {
+            self.table().ready.insert(session, spawned);
+        }
+    }
+
+    /// Lets a prepared worker go that is not needed now.
+    pub(crate) fn discard(&self, session: SessionId) {
+        let spawned = self.table().ready.remove(&session);
+        if let Some(spawned) = spawned {
+            tasks::start(task::reap(spawned.child));
+        }
+    }
+
+    /// Starts a run.
+    pub(crate) fn launch(&self, launch: Launch) {
+        let prepared = self.table().ready.remove(&launch.run.session);
+        self.host(launch.run, |post| task::launch(post, launch, prepared));
+    }
+
+    /// Finds out what became of a run of an earlier supervisor, and observes it; goes on with it if it is held.
+    pub(crate) fn probe(&self, run: RunKey) {
+        let hosting = self.clone();
+        tasks::start(async move {
+            let observation = task::probe(&hosting, run).await;
+            let held = matches!(observation, Observation::Held { .. });
+            hosting.observe(run, observation);
+            if held {
+                hosting.host(run, task::adopt);
+            }
+        });
+    }
+
+    /// Ends a run.
+    pub(crate) fn stop(&self, run: RunKey, grace_ms: u64) {
+        self.order(run, Order::Stop { grace_ms });
+    }
+
+    /// Says that the end of a run is in the log.
+    pub(crate) fn recorded(&self, run: RunKey) {
+        self.order(run, Order::Recorded);
+    }
+
+    /// How far the output of a run is, from now on; `None` if nobody holds the run.
+    pub(crate) fn follow(&self, run: RunKey) -> Option<watch::Receiver<Growth>> {
+        let table = self.table();
+        let host = table.hosts.get(&run)?;
+        let _ = host.orders.send(Order::Follow);
+        Some(host.growth.clone())
+    }
+
+    /// Which session a worker's process holds.
+    pub(crate) fn holder(&self, pid: i32) -> Option<SessionId> {
+        self.table().holders.get(&pid).copied()
+    }
+
+    /// How many runs are held.
+    pub(crate) fn count(&self) -> usize {
+        self.table().hosts.len()
+    }
+
+    fn host<F>(&self, run: RunKey, task: impl FnOnce(Post) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (orders, receiver) = mpsc::unbounded_channel();
+        let (growing, growth) = watch::channel(Growth::default());
+        let number = {
+            let mut table = self.table();
+            table.hosted += 1;
+            let number = table.hosted;
+            table.hosts.insert(run, Host { number, orders, growth });
+            number
+        };
+        tasks::start(task(Post { hosting: self.clone(), run, number, orders: receiver, growth: growing }));
+    }
+
+    fn forget(&self, run: RunKey, number: u64) {
+        let mut table = self.table();
+        if table.hosts.get(&run).is_some_and(|host| host.number == number) {
+            table.hosts.remove(&run);
+            table.holders.retain(|_, session| *session != run.session);
+        }
+    }
+
+    fn holds(&self, pid: i32, session: SessionId) {
+        self.table().holders.insert(pid, session);
+    }
+
+    fn order(&self, run: RunKey, order: Order) {
+        if let Some(host) = self.table().hosts.get(&run) {
+            let _ = host.orders.send(order);
+        }
+    }
+
+    fn observe(&self, run: RunKey, observation: Observation) {
+        let _ = self.shared.to_core.send(ToCore::Observed { run, observation });
+    }
+
+    fn note(&self, text: impl AsRef<str>) {
+        self.shared.journal.note(text);
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.shared.table.lock().expect("nobody panics while holding the table")
+    }
+}

@@ -1,0 +1,167 @@
+//! Wishes: dispatch, commands, wait, shutdown.
+
+use std::io;
+use std::path::PathBuf;
+
+use decklog_engine::actor::{Actor, ActorKind};
+use decklog_engine::command::{Command, Dispatch, Refusal};
+use decklog_engine::dispatcher::{Answer, Input, ShutdownMode, Unresolved, WaitGoal};
+use decklog_engine::id::SessionId;
+use decklog_engine::session::State;
+use decklog_protocol::message::{
+    DispatchRequest, Reached, RefusedWish, Reply, Request, Shutdown, UnresolvedTarget,
+};
+use decklog_worker::Raw;
+
+use super::Server;
+use super::out::Out;
+use crate::launch::{self, Surroundings};
+use crate::{place, tasks};
+
+impl Server {
+    pub(super) async fn wish(&self, out: &mut Out, actor: Actor, request: Request) -> io::Result<()> {
+        let command = |targets, command| {
+            let actor = actor.clone();
+            move |token| Input::Command { token, actor, targets, command }
+        };
+        let answer = match request {
+            Request::Dispatch(request) => return self.dispatch(out, actor, request).await,
+            Request::Stop { targets, grace_ms } => {
+                self.handle.ask(command(targets, Command::Stop { grace_ms })).await
+            }
+            Request::Remove { targets, force } => {
+                self.handle.ask(command(targets, Command::Delete { force })).await
+            }
+            Request::Restore { targets } => self.handle.ask(command(targets, Command::Restore)).await,
+            Request::Respawn { targets, force } => {
+                self.handle.ask(command(targets, Command::Respawn { force })).await
+            }
+            Request::Rename { target, name } => {
+                self.handle.ask(command(vec![target], Command::Rename { name })).await
+            }
+            Request::Pin { targets } => self.handle.ask(command(targets, Command::Pin)).await,
+            Request::Unpin { targets } => self.handle.ask(command(targets, Command::Unpin)).await,
+            Request::Group { targets, group } => {
+                self.handle.ask(command(targets, Command::Group { group })).await
+            }
+            Request::Wait { targets, any, states, through_asks } => {
+                let mut wanted = Vec::new();
+                for word in &states {
+                    match State::from_word(word) {
+                        Some(state) => wanted.push(state),
+                        None => return out.fail(format!("`{word}` is no state")).await,
+                    }
+                }
+                let goal = WaitGoal { states: wanted, any, through_asks };
+                self.handle.ask(|token| Input::Wait { token, targets, goal }).await
+            }
+            Request::Shutdown { mode } => {
+                let mode = match mode {
+                    Shutdown::RefuseIfLive => ShutdownMode::RefuseIfLive,
+                    Shutdown::StopAll => ShutdownMode::StopAll,
+                    Shutdown::KeepWorkers => ShutdownMode::KeepWorkers,
+                };
+                let text = "asked to stop".into();
+                let input = |token| Input::Shutdown { token: Some(token), actor, mode, text };
+                self.handle.ask(input).await
+            }
+            // Answered by Server::answer.
+            Request::List { .. }
+            | Request::Show { .. }
+            | Request::Why { .. }
+            | Request::Logs { .. }
+            | Request::History { .. }
+            | Request::Verify { .. }
+            | Request::Status => None,
+        };
+        match answer {
+            Some(answer) => self.reply(out, answer).await,
+            None => out.closing().await,
+        }
+    }
+
+    async fn dispatch(&self, out: &mut Out, actor: Actor, request: DispatchRequest) -> io::Result<()> {
+        let mut id = [0; 16];
+        if let Err(error) = getrandom::fill(&mut id) {
+            return out.fail(format!("no random id: {error}")).await;
+        }
+        let id = SessionId(id);
+        let mut dispatched = request.dispatched();
+        if actor.kind == ActorKind::Agent {
+            dispatched.parent = actor.name.parse().ok();
+        }
+        let surroundings = Surroundings { environment: request.environment, umask: request.umask };
+        let (hosting, job_dir) = (self.hosting.clone(), launch::job_dir(&self.home, id));
+        let cwd: PathBuf = Raw(dispatched.cwd.0.clone()).as_path().into();
+        let prepared = tasks::blocking(move || {
+            launch::keep(&job_dir, &surroundings)
+                .map_err(|error| format!("cannot make {}: {error}", job_dir.path().display()))?;
+            // On its way while the intent becomes durable; it starts nothing before it is told to.
+            hosting.prepare(id);
+            Ok(place::of(&cwd))
+        });
+        match prepared.await {
+            Ok(place) => dispatched.place = place,
+            Err(text) => return out.fail(text).await,
+        }
+        let wish = Box::new(Dispatch { id, name_given: request.name.is_some(), dispatched });
+        let answer = self.handle.ask(|token| Input::Dispatch { token, actor, wish }).await;
+        let used = matches!(&answer, Some(Answer::Dispatched { session, existing: false }) if session.session.run.is_some());
+        if !used {
+            self.hosting.discard(id);
+        }
+        let kept = matches!(&answer, Some(Answer::Dispatched { existing: false, .. }) | None);
+        if !kept {
+            // Nothing in the log knows this folder.
+            let job_dir = launch::job_dir(&self.home, id);
+            tasks::blocking(move || drop(std::fs::remove_dir_all(job_dir.path()))).await;
+        }
+        match answer {
+            Some(answer) => self.reply(out, answer).await,
+            None => out.closing().await,
+        }
+    }
+
+    /// The reply that says what the core answered.
+    pub(super) async fn reply(&self, out: &mut Out, answer: Answer) -> io::Result<()> {
+        let reply = match answer {
+            Answer::Dispatched { session, existing } => {
+                let mut rows = self.rows(vec![session]).await;
+                let Some(one) = rows.pop() else { return out.closing().await };
+                Reply::Dispatched { row: Box::new(one.row), short: one.short, existing }
+            }
+            Answer::Done { sessions, notes } => Reply::Done { rows: self.rows(sessions).await, notes },
+            Answer::Sessions { sessions } => Reply::Rows { rows: self.rows(sessions).await },
+            Answer::Waited { reached, sessions } => {
+                use decklog_engine::dispatcher::Reached as Engine;
+                let reached = match reached {
+                    Engine::Goal => Reached::Goal,
+                    Engine::Blocked => Reached::Blocked,
+                    Engine::Never => Reached::Never,
+                };
+                Reply::Waited { reached, rows: self.rows(sessions).await }
+            }
+            Answer::Refused(refusals) => {
+                Reply::Refused { refusals: refusals.into_iter().map(refused).collect() }
+            }
+            Answer::Unresolved(targets) => unresolved(targets),
+            Answer::Counts { .. } | Answer::Closed => Reply::Closed,
+        };
+        out.last(&reply).await
+    }
+}
+
+fn refused(refusal: Refusal) -> RefusedWish {
+    RefusedWish { rule: refusal.rule.into(), text: refusal.text, hints: refusal.hints }
+}
+
+pub(super) fn unresolved(targets: Vec<Unresolved>) -> Reply {
+    let unresolved = targets
+        .into_iter()
+        .map(|target| UnresolvedTarget {
+            text: target.error.to_string(),
+            candidates: target.candidates.into_iter().map(|(id, name)| (id.to_string(), name)).collect(),
+        })
+        .collect();
+    Reply::Unresolved { unresolved }
+}

@@ -1,0 +1,148 @@
+//! Rows: the roster, one session, what its state rests on; now or as it was.
+
+use std::io;
+use std::sync::Arc;
+
+use decklog_engine::dispatcher::{Answer, Input, Look, Shown, resolve};
+use decklog_engine::session::Session;
+use decklog_engine::time::Time;
+use decklog_protocol::frame::Frame;
+use decklog_protocol::message::{Moment, Reply, ShortRow};
+use decklog_protocol::row::{EventRow, Row};
+
+use super::Server;
+use super::out::Out;
+use super::requests::unresolved;
+use crate::hosting::last_output;
+use crate::store::{self, StoreError};
+use crate::{clock, launch, tasks};
+
+impl Server {
+    pub(super) async fn list(
+        &self,
+        out: &mut Out,
+        all: bool,
+        at: Option<Moment>,
+        json: bool,
+    ) -> io::Result<()> {
+        let rows = match at {
+            None => {
+                let look = if all { Look::All } else { Look::Listed };
+                match self.handle.ask(|token| Input::Look { token, at: look }).await {
+                    Some(Answer::Sessions { sessions }) => self.rows(sessions).await,
+                    _ => return out.closing().await,
+                }
+            }
+            Some(moment) => {
+                let store = self.store.clone();
+                let past = tasks::blocking(move || {
+                    let past = store.at(moment, clock::wall())?;
+                    let shown = |session: &Arc<Session>| {
+                        row(&Shown::of(&past.roster, session), past.at, past.watched)
+                    };
+                    Ok::<Vec<ShortRow>, StoreError>(if all {
+                        past.roster.all().map(shown).collect()
+                    } else {
+                        past.roster.listed().map(shown).collect()
+                    })
+                });
+                match past.await {
+                    Ok(rows) => rows,
+                    Err(error) => return out.fail(error.to_string()).await,
+                }
+            }
+        };
+        if !json {
+            return out.last(&Reply::Rows { rows }).await;
+        }
+        let document = tasks::blocking(move || {
+            let rows: Vec<&Row> = rows.iter().map(|one| &one.row).collect();
+            serde_json::to_vec(&rows).expect("rows have string keys")
+        });
+        out.send(&Frame::Document(document.await)).await?;
+        out.last(&Reply::End).await
+    }
+
+    pub(super) async fn show(&self, out: &mut Out, target: String, at: Option<Moment>) -> io::Result<()> {
+        let Some(moment) = at else {
+            let answer = self.look_at(target).await;
+            return match answer {
+                Some(answer) => self.reply(out, answer).await,
+                None => out.closing().await,
+            };
+        };
+        let store = self.store.clone();
+        let reply = tasks::blocking(move || {
+            let past = store.at(moment, clock::wall())?;
+            Ok::<Reply, StoreError>(match resolve(&past.roster, &[target]) {
+                Err(targets) => unresolved(targets),
+                Ok(ids) => {
+                    let sessions = ids.iter().filter_map(|id| past.roster.get(*id));
+                    let shown =
+                        sessions.map(|session| row(&Shown::of(&past.roster, session), past.at, past.watched));
+                    Reply::Rows { rows: shown.collect() }
+                }
+            })
+        });
+        match reply.await {
+            Ok(reply) => out.last(&reply).await,
+            Err(error) => out.fail(error.to_string()).await,
+        }
+    }
+
+    pub(super) async fn why(&self, out: &mut Out, target: String) -> io::Result<()> {
+        let shown = match self.look_at(target).await {
+            Some(Answer::Sessions { mut sessions }) if sessions.len() == 1 => sessions.remove(0),
+            Some(other) => return self.reply(out, other).await,
+            None => return out.closing().await,
+        };
+        let (store, grounds) = (self.store.clone(), shown.session.grounds());
+        // An observation of a moment ago may not be durable yet; it will be.
+        let last = grounds.last().copied().unwrap_or(0);
+        let _ = self.handle.durable().wait_for(|durable| *durable >= last).await;
+        let events = tasks::blocking(move || {
+            let records = grounds.into_iter().flat_map(|seq| store.reader.read(seq, seq));
+            records
+                .map(|stored| store::record(stored?).map(|(record, hash)| EventRow::of(&record, &hash)))
+                .collect::<Result<Vec<_>, StoreError>>()
+        });
+        let mut rows = self.rows(vec![shown]).await;
+        match (events.await, rows.pop()) {
+            (Ok(events), Some(one)) => {
+                out.last(&Reply::Why { row: Box::new(one.row), short: one.short, events }).await
+            }
+            (Err(error), _) => out.fail(error.to_string()).await,
+            (_, None) => out.closing().await,
+        }
+    }
+
+    pub(super) async fn look_at(&self, target: String) -> Option<Answer> {
+        self.handle.ask(|token| Input::Look { token, at: Look::These(vec![target]) }).await
+    }
+
+    /// The rows of sessions as they are. What still runs is summed up by the end of its output.
+    pub(super) async fn rows(&self, sessions: Vec<Shown>) -> Vec<ShortRow> {
+        let now = clock::wall();
+        if !sessions.iter().any(|shown| shown.session.is_live()) {
+            return sessions.iter().map(|shown| row(shown, now, true)).collect();
+        }
+        let home = self.home.clone();
+        tasks::blocking(move || {
+            let rows = sessions.iter().map(|shown| {
+                let mut one = row(shown, now, true);
+                if let Some(run) = shown.session.run_key().filter(|_| shown.session.is_live()) {
+                    let run_dir = launch::job_dir(&home, run.session).run(u64::from(run.run));
+                    one.row.summary = last_output(&run_dir).1;
+                }
+                one
+            });
+            rows.collect()
+        })
+        .await
+    }
+}
+
+fn row(shown: &Shown, now: Time, watched: bool) -> ShortRow {
+    let session = &shown.session;
+    ShortRow { short: session.id.prefix(shown.digits), row: Row::of(session, now, watched) }
+}
