@@ -76,9 +76,11 @@ fn evolve_fleet(roster: &mut Roster, event: &Event) {
             }
         }
         Event::SupervisorStopped(_) => fleet.stopped_in_order = true,
-        Event::Slept(slept) => fleet.not_awake_ms = fleet.not_awake_ms.saturating_add(slept.ms),
+        Event::Slept(slept) => {
+            fleet.not_awake_ms = fleet.not_awake_ms.saturating_add(slept.ms);
+        }
         Event::ClockStepped(stepped) => {
-            fleet.not_awake_ms = fleet.not_awake_ms.saturating_add(stepped.leapt_ms)
+            fleet.not_awake_ms = fleet.not_awake_ms.saturating_add(stepped.leapt_ms);
         }
         Event::PolicyChanged(changed) => roster.set_policy(changed.policy.clone()),
         _ => {}

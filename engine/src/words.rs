@@ -1,4 +1,6 @@
 //! Closed sets of words: an enum whose values have one spelling, for people and JSON alike.
+//!
+//! The log stores a value by its position: new ones are added at the end, and none is ever taken out.
 
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $( $(#[$variant_meta:meta])* $variant:ident = $word:literal ),* $(,)? }) => {

@@ -296,7 +296,7 @@ fn damaged(damage: &Damage) -> RunError {
 
 /// An error and what it came of, in one line.
 fn causes(error: &dyn Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
+    let causes = std::iter::successors(Some(error), |error| (*error).source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 

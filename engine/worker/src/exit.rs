@@ -55,7 +55,8 @@ pub struct ExitRecord {
     /// How many bytes were dropped in all.
     #[serde(default)]
     pub dropped_bytes: u64,
-    /// How many processes the job left behind, which were then killed.
+    /// How many processes were killed besides the job, as far as the worker saw: what was killed together with
+    /// its parent may have been reaped by that.
     #[serde(default)]
     pub leftovers_killed: u64,
     /// How many of them could not be killed in time.

@@ -39,6 +39,12 @@ pub(crate) fn parent_of(pid: i32) -> Option<i32> {
     stat_field(&stat, 4)?.try_into().ok()
 }
 
+/// Where in its memory a process has its environment, start and end (fields 50 and 51 of `/proc/<pid>/stat`).
+pub(crate) fn environment_place(pid: i32) -> Option<(u64, u64)> {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    Some((stat_field(&stat, 50)?, stat_field(&stat, 51)?))
+}
+
 /// Every pid that `/proc` lists.
 pub(crate) fn all_pids() -> io::Result<Vec<i32>> {
     let entries = fs::read_dir("/proc")?;

@@ -2,7 +2,8 @@
 //!
 //! It is a flock, which belongs to an open file and not to a process. The supervisor takes it and hands the
 //! open file to the worker, so at no instant is a session with a live (or just starting) worker unlocked.
-//! Nothing here ever unlocks: a lock ends when the last descriptor of its open file is closed.
+//! Nothing here ever unlocks: a lock ends when the last descriptor of its open file is closed. That can be a
+//! moment later than expected: a child of this process that has not yet come to its `exec` has a copy of each.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},

@@ -66,7 +66,8 @@ pub enum FromWorker {
         /// The same as in the exit file.
         exit: Box<ExitRecord>,
     },
-    /// Output grew. Coalesced: only the latest end counts, and intermediate ones may never be told.
+    /// Output grew. Coalesced: only the latest end counts, and intermediate ones may never be told. A follower
+    /// hears the last one before [`FromWorker::Exited`].
     Grew {
         /// The offset after the last byte.
         end: u64,

@@ -10,8 +10,11 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fs::{self, File},
+    io::{self, Read},
     os::{fd::OwnedFd, unix::fs::MetadataExt},
+    thread,
+    time::Duration,
 };
 
 use nix::{
@@ -19,7 +22,11 @@ use nix::{
     unistd::geteuid,
 };
 
-use crate::{Exempt, identity::all_pids, sys};
+use crate::{
+    Exempt,
+    identity::{all_pids, environment_place},
+    sys,
+};
 
 /// A process that carries a run's tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,13 +48,21 @@ pub struct Swept {
 
 const ROUNDS_MAX: usize = 50;
 const ROUND_MS: u16 = 200;
+/// A program can take a while to be loaded from a slow disk.
+const EXEC_LOOKS_MAX: usize = 500;
+const EXEC_PAUSE: Duration = Duration::from_millis(1);
 
 /// The processes of ours that carry `run_tag` (see [`crate::layout::run_tag`]) and are not exempt. Reads all of
-/// `/proc`: some milliseconds for some hundreds of processes.
+/// `/proc`: some milliseconds for some hundreds of processes; more if one is just being replaced by `exec`.
 pub fn find_orphans(run_tag: &str, exempt: &Exempt) -> io::Result<Vec<Orphan>> {
     let own = std::process::id() as i32;
-    let found = all_pids()?.into_iter().filter(|pid| *pid != own && carries(*pid, run_tag));
-    Ok(found.filter(|pid| !exempt.covers(*pid)).map(|pid| Orphan { pid, name: name_of(pid) }).collect())
+    let mut found = Vec::new();
+    for pid in all_pids()?.into_iter().filter(|pid| *pid != own) {
+        if carries(pid, run_tag) && !exempt.covers(pid) {
+            found.push(Orphan { pid, name: name_of(pid) });
+        }
+    }
+    Ok(found)
 }
 
 /// Kills them, again and again until none is found, for at most ten seconds. Call it only while holding the
@@ -88,11 +103,52 @@ fn wait_for_all(dying: &[OwnedFd]) -> io::Result<()> {
 
 fn carries(pid: i32, run_tag: &str) -> bool {
     let is_ours =
-        fs::metadata(format!("/proc/{pid}")).is_ok_and(|process| process.uid() == geteuid().as_raw());
-    let wanted = [b"DECKLOG_RUN=", run_tag.as_bytes()].concat();
-    is_ours
-        && fs::read(format!("/proc/{pid}/environ"))
-            .is_ok_and(|environment| environment.split(|byte| *byte == 0).any(|entry| entry == wanted))
+        || fs::metadata(format!("/proc/{pid}")).is_ok_and(|found| found.uid() == geteuid().as_raw());
+    if !is_ours() {
+        return false;
+    }
+    environment_of(pid).is_some_and(|environment| {
+        let wanted = [b"DECKLOG_RUN=", run_tag.as_bytes()].concat();
+        environment.split(|byte| *byte == 0).any(|entry| entry == wanted)
+    })
+}
+
+/// The environment that a process was started with; `None` if it has none, or is no program (any more).
+///
+/// In the middle of `exec` a process is a program without an environment, and must not be taken for one that
+/// was started without: that one has a place for it in memory, which is empty and stays where it is.
+fn environment_of(pid: i32) -> Option<Vec<u8>> {
+    let mut empty_place = None;
+    for _ in 0..EXEC_LOOKS_MAX {
+        let environment = read_in_one_call(&format!("/proc/{pid}/environ")).ok()?;
+        if !environment.is_empty() {
+            return Some(environment);
+        }
+        // Zombies and kernel threads have no program.
+        fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+        let (start, end) = environment_place(pid)?;
+        let place = (start != 0 && start == end).then_some(start);
+        if place.is_some() && place == empty_place {
+            return None;
+        }
+        empty_place = place;
+        thread::sleep(EXEC_PAUSE);
+    }
+    None
+}
+
+/// One call of the system sees one program's environment. Of two, the second could find that the process has
+/// become another program since, and end early.
+fn read_in_one_call(path: &str) -> io::Result<Vec<u8>> {
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        let len = File::open(path)?.read(&mut buffer)?;
+        if len < buffer.len() {
+            buffer.truncate(len);
+            return Ok(buffer);
+        }
+        buffer.resize(buffer.len() * 2, 0);
+    }
 }
 
 fn name_of(pid: i32) -> String {

@@ -66,7 +66,9 @@ impl Connections {
             dropped: Vec::new(),
             is_broken: false,
         };
-        greeting.iter().for_each(|message| connection.send(message));
+        for message in greeting {
+            connection.send(message);
+        }
         if self.0.len() >= CONNECTIONS_MAX {
             self.0.remove(0);
         }
@@ -84,11 +86,6 @@ impl Connections {
         }
     }
 
-    /// Says something to everybody.
-    pub(super) fn tell_all(&mut self, message: &FromWorker) {
-        self.0.iter_mut().for_each(|connection| connection.send(message));
-    }
-
     /// Answers the connection at `index`.
     pub(super) fn tell(&mut self, index: usize, message: &FromWorker) {
         self.0[index].send(message);
@@ -97,6 +94,19 @@ impl Connections {
     /// Whether this connection hears of growth from now on.
     pub(super) fn follow(&mut self, index: usize, on: bool) {
         self.0[index].follows = on;
+    }
+
+    /// Says the end of the run: after all that there is to say about its output.
+    pub(super) fn tell_end(&mut self, now: Instant, end: u64, messages: &[FromWorker]) {
+        for connection in &mut self.0 {
+            connection.send_dropped();
+            if connection.grew_due(now, end).is_some() {
+                connection.send_grew(now, end);
+            }
+            for message in messages {
+                connection.send(message);
+            }
+        }
     }
 
     /// Notes what was dropped, to be told when there is room.
@@ -117,13 +127,9 @@ impl Connections {
     pub(super) fn flush(&mut self, now: Instant, end: u64) {
         for connection in &mut self.0 {
             if connection.outbox.is_empty() {
-                for DroppedRange { from, to } in std::mem::take(&mut connection.dropped) {
-                    connection.send(&FromWorker::OutputDropped { from, to });
-                }
+                connection.send_dropped();
                 if connection.grew_due(now, end).is_some_and(|due| due <= now) {
-                    connection.told_end = end;
-                    connection.told_at = Some(now);
-                    connection.send(&FromWorker::Grew { end });
+                    connection.send_grew(now, end);
                 }
             }
             connection.write();
@@ -166,6 +172,18 @@ impl Connection {
         if self.outbox.len() > OUTBOX_BYTES_MAX {
             self.is_broken = true;
         }
+    }
+
+    fn send_dropped(&mut self) {
+        for DroppedRange { from, to } in std::mem::take(&mut self.dropped) {
+            self.send(&FromWorker::OutputDropped { from, to });
+        }
+    }
+
+    fn send_grew(&mut self, now: Instant, end: u64) {
+        self.told_end = end;
+        self.told_at = Some(now);
+        self.send(&FromWorker::Grew { end });
     }
 
     /// When this connection should hear that output has grown up to `end`.

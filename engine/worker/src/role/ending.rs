@@ -5,7 +5,10 @@
 //! output is still captured, and the final exit replaces it; with nothing left there is only the final one.
 //! Nobody is told before that.
 
-use std::time::{Duration, Instant};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 use nix::sys::signal::Signal;
 
@@ -92,7 +95,7 @@ impl Ending {
         self.exit.as_ref()
     }
 
-    /// Whether the exit would survive the worker.
+    /// Whether the worker's memory of the exit is of no more use than its files.
     pub(super) fn is_exit_safe(&self) -> bool {
         self.exit.is_some() && self.write_at.is_none()
     }
@@ -208,8 +211,12 @@ impl Ending {
 
     fn write(&mut self, now: Instant) {
         let Some(exit) = &self.exit else { return };
-        let is_written = self.file.write(exit).is_ok();
-        self.write_at = (!is_written).then(|| now + WRITE_AGAIN_PAUSE);
+        self.write_at = match self.file.write(exit) {
+            Ok(()) => None,
+            // The run's folder was deleted: nobody will ever look for this exit.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(_) => Some(now + WRITE_AGAIN_PAUSE),
+        };
     }
 
     fn record(&self, end: JobEnd, capture: &Capture, leftovers_alive: u64) -> ExitRecord {
@@ -225,9 +232,9 @@ impl Ending {
                 Ok(_) => Reason::Exited,
             },
             raw_status: status,
-            code: status.filter(|status| libc::WIFEXITED(*status)).map(libc::WEXITSTATUS),
-            signal: signal.map(libc::WTERMSIG),
-            core_dumped: signal.is_some_and(libc::WCOREDUMP),
+            code: status.filter(|status| libc::WIFEXITED(*status)).map(|status| libc::WEXITSTATUS(status)),
+            signal: signal.map(|status| libc::WTERMSIG(status)),
+            core_dumped: signal.is_some_and(|status| libc::WCOREDUMP(status)),
             spawn_error: self.spawn_error().cloned(),
             stop_requested: self.stop_requested,
             started_at_ms: self.child().map(|child| child.started_at_ms),

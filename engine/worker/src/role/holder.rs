@@ -103,10 +103,9 @@ impl Holder {
         let had_ended = self.ending.exit().is_some();
         self.ending.advance(&mut self.capture);
         self.connections.note_dropped(&self.capture.take_dropped_news());
-        if !had_ended {
-            for message in self.end_messages() {
-                self.connections.tell_all(&message);
-            }
+        if !had_ended && self.ending.exit().is_some() {
+            let messages = self.end_messages();
+            self.connections.tell_end(clock::monotonic(), self.capture.end(), &messages);
         }
     }
 

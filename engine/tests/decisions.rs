@@ -1,0 +1,236 @@
+//! What wishes and observations lead to: given events, when somebody wishes or a worker reports, then these facts or
+//! this refusal.
+
+use decklog_engine::actor::{Actor, ActorKind};
+use decklog_engine::command::{Command, Ended, Fact, Gone, Observation};
+use decklog_engine::decide::{Granted, GrantedDispatch, decide, decide_dispatch, observe, permit};
+use decklog_engine::event::{
+    AfterStop, Deleted, Event, ExitStatus, JobCommand, OutcomeKind, OutputMode, PolicyChanged, Queued, ReasonKind,
+    RunIntended, Started, StopRequested, WakeKind, Work,
+};
+use decklog_engine::policy::Policy;
+use decklog_engine::time::Time;
+
+use crate::support::{Book, id, job, process, wish};
+
+fn running(name: &str) -> Book {
+    let mut book = Book::default();
+    book.of(1, job(name)).of_run(1, 1, RunIntended {});
+    book.of_run(1, 1, Started { process: process(2), worker: process(1) });
+    book
+}
+
+fn ended(status: ExitStatus) -> Observation {
+    Observation::Ended(Ended {
+        status,
+        at: Time(2500),
+        output_end: 5,
+        output_dropped: 0,
+        last_line: Some("bye".into()),
+        worker_told_to_end: false,
+    })
+}
+
+fn gone(orphans: u32, other_boot: bool) -> Observation {
+    let (output_end, last_line) = (0, None);
+    Observation::Gone(Gone { evidence: "no trace".into(), other_boot, orphans, output_end, last_line })
+}
+
+/// The kinds of the facts that a wish leads to; or the rule that refused it; or the note that it holds already.
+fn granted(book: &Book, command: &Command) -> String {
+    let session = book.roster.get(id(1)).unwrap();
+    match decide(&book.roster, session, command) {
+        Ok(Granted::Facts(facts)) => kinds(&facts),
+        Ok(Granted::Already(note)) => format!("already: {note}"),
+        Err(refusal) => format!("refused: {} ({})", refusal, refusal.rule),
+    }
+}
+
+fn kinds(facts: &[Fact]) -> String {
+    facts.iter().map(|fact| fact.event.kind().name()).collect::<Vec<_>>().join(" ")
+}
+
+/// The outcome that an observation leads to.
+fn outcome(book: &Book, observation: &Observation, shutdown: bool) -> String {
+    let session = book.roster.get(id(1)).unwrap();
+    let facts = observe(session, 1, observation, shutdown);
+    match facts.last().map(|fact| &fact.event) {
+        Some(Event::Finished(finished)) => format!("{} {}: {}", finished.outcome, finished.reason, finished.text),
+        Some(Event::Stopped(stopped)) => format!("stopped: {}", stopped.text),
+        other => format!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_dispatch_intends_its_run_at_once() {
+    let granted = decide_dispatch(&Book::default().roster, &wish(1, job("a"))).unwrap();
+    assert!(matches!(granted, GrantedDispatch::New(facts) if kinds(&facts) == "Dispatched RunIntended"));
+}
+
+#[test]
+fn without_a_slot_it_queues_and_behind_somebody_who_waits_too() {
+    let mut book = running("a");
+    book.enter(Fact::of_fleet(PolicyChanged { policy: Policy { live_jobs: 1, ..Policy::default() } }));
+    let granted = decide_dispatch(&book.roster, &wish(2, job("b"))).unwrap();
+    assert!(matches!(granted, GrantedDispatch::New(facts) if kinds(&facts) == "Dispatched Queued"));
+    book.of(2, job("b")).of(2, Queued { wake: WakeKind::Slot, until: None, ids: vec![] });
+    book.enter(Fact::of_fleet(PolicyChanged { policy: Policy { live_jobs: 5, ..Policy::default() } }));
+    let granted = decide_dispatch(&book.roster, &wish(3, job("c"))).unwrap();
+    assert!(matches!(granted, GrantedDispatch::New(facts) if kinds(&facts) == "Dispatched Queued"));
+}
+
+#[test]
+fn a_name_on_the_roster_is_taken_and_one_that_left_is_free() {
+    let mut book = running("a");
+    let refusal = decide_dispatch(&book.roster, &wish(2, job("a"))).unwrap_err();
+    assert_eq!(refusal.rule, "name-taken");
+    book.of(1, Deleted {});
+    assert!(decide_dispatch(&book.roster, &wish(2, job("a"))).is_ok());
+}
+
+#[test]
+fn a_name_must_be_printable_and_short() {
+    for name in ["", " ", "a\nb", "\u{1b}[31m", "\u{202e}x", &"x".repeat(65)] {
+        let refusal = decide_dispatch(&Book::default().roster, &wish(1, job(name))).unwrap_err();
+        assert_eq!(refusal.rule, "name", "{name:?}");
+    }
+}
+
+#[test]
+fn the_same_key_and_command_is_the_same_session() {
+    let mut keyed = job("a");
+    keyed.key = Some("k".into());
+    let mut book = Book::default();
+    book.of(1, keyed.clone());
+    let again = decide_dispatch(&book.roster, &wish(2, keyed.clone()));
+    assert_eq!(again, Ok(GrantedDispatch::Existing(id(1))));
+    keyed.work = Work::Job { command: JobCommand::Shell("false".into()), output: OutputMode::Pty };
+    assert_eq!(decide_dispatch(&book.roster, &wish(2, keyed.clone())).unwrap_err().rule, "key-taken");
+    book.of(1, Deleted {});
+    assert!(matches!(decide_dispatch(&book.roster, &wish(2, keyed)), Ok(GrantedDispatch::New(_))));
+}
+
+#[test]
+fn stop_is_recorded_before_it_happens_and_once() {
+    let mut book = running("a");
+    let stop = Command::Stop { grace_ms: Some(100) };
+    assert_eq!(granted(&book, &stop), "StopRequested");
+    book.of_run(1, 1, StopRequested { grace_ms: 100, then: AfterStop::Stay });
+    assert_eq!(granted(&book, &stop), "already: a is being stopped");
+    // Somebody is in more of a hurry.
+    assert_eq!(granted(&book, &Command::Stop { grace_ms: Some(0) }), "StopRequested");
+    for fact in observe(&book.roster.get(id(1)).unwrap().clone(), 1, &ended(ExitStatus::Code(0)), false) {
+        book.enter(fact);
+    }
+    assert_eq!(granted(&book, &stop), "already: a does not run: it is stopped");
+}
+
+#[test]
+fn a_queued_session_is_stopped_without_a_process() {
+    let mut book = Book::default();
+    book.of(1, job("a")).of(1, Queued { wake: WakeKind::Slot, until: None, ids: vec![] });
+    assert_eq!(granted(&book, &Command::Stop { grace_ms: None }), "Stopped");
+    assert_eq!(granted(&book, &Command::Delete { force: false }), "Stopped Deleted");
+}
+
+#[test]
+fn what_lives_is_not_removed_or_respawned_without_force() {
+    let book = running("a");
+    assert_eq!(granted(&book, &Command::Delete { force: false }), "refused: a is working (alive)");
+    assert_eq!(granted(&book, &Command::Respawn { force: false }), "refused: a is working (alive)");
+    assert_eq!(granted(&book, &Command::Delete { force: true }), "StopRequested");
+    assert_eq!(granted(&book, &Command::Respawn { force: true }), "StopRequested");
+}
+
+#[test]
+fn an_effect_that_holds_already_is_a_note() {
+    let mut book = running("a");
+    assert_eq!(granted(&book, &Command::Restore), "already: a is on the roster");
+    assert_eq!(granted(&book, &Command::Unpin), "already: a is not pinned");
+    assert_eq!(granted(&book, &Command::Rename { name: "a".into() }), "already: a is its name");
+    book.of(1, Deleted {});
+    assert_eq!(granted(&book, &Command::Delete { force: true }), "already: a has left the roster already");
+}
+
+#[test]
+fn a_row_is_not_restored_onto_a_name_that_is_held() {
+    let mut book = running("a");
+    book.of(1, Deleted {}).of(2, job("a"));
+    assert!(granted(&book, &Command::Restore).ends_with("(name-taken)"));
+}
+
+#[test]
+fn how_a_job_ends_is_how_it_is_said_to_end() {
+    let book = running("a");
+    let is = |status| outcome(&book, &ended(status), false);
+    assert_eq!(is(ExitStatus::Code(0)), "done exit: exited with 0");
+    assert_eq!(is(ExitStatus::Code(101)), "failed exit: exited with 101");
+    assert_eq!(is(ExitStatus::Signal(11)), "failed signal: ended by signal 11 (SIGSEGV)");
+    assert_eq!(
+        outcome(&book, &Observation::SpawnFailed { text: "no".into() }, false),
+        "failed spawn: no"
+    );
+}
+
+#[test]
+fn stopped_is_stopped_whatever_the_code() {
+    let mut book = running("a");
+    book.of_run(1, 1, StopRequested { grace_ms: 0, then: AfterStop::Stay });
+    for status in [ExitStatus::Code(0), ExitStatus::Code(1), ExitStatus::Signal(15)] {
+        assert_eq!(outcome(&book, &ended(status), false), "stopped: stopped");
+    }
+}
+
+#[test]
+fn a_timeout_is_a_failure() {
+    let mut timed = job("a");
+    timed.timeout_ms = Some(1000);
+    let mut book = Book::default();
+    book.of(1, timed).of_run(1, 1, RunIntended {});
+    book.of_run(1, 1, StopRequested { grace_ms: 0, then: AfterStop::FailTimeout });
+    let found = outcome(&book, &ended(ExitStatus::Signal(15)), false);
+    assert_eq!(found, "failed timeout: it ran past its limit of 1000 ms");
+}
+
+#[test]
+fn a_loss_is_never_a_success() {
+    let book = running("a");
+    assert_eq!(outcome(&book, &gone(0, false), false), "failed lost: no trace");
+    for (observation, together) in [(gone(0, false), true), (gone(0, true), false)] {
+        let found = outcome(&book, &observation, together);
+        assert_eq!(found, "failed shutdown: it went down with everything else: no trace");
+    }
+}
+
+#[test]
+fn an_observation_of_another_run_or_of_one_that_ended_leads_to_nothing() {
+    let mut book = running("a");
+    let session = book.roster.get(id(1)).unwrap().clone();
+    assert_eq!(observe(&session, 2, &ended(ExitStatus::Code(0)), false), vec![]);
+    for fact in observe(&session, 1, &ended(ExitStatus::Code(0)), false) {
+        book.enter(fact);
+    }
+    let session = book.roster.get(id(1)).unwrap().clone();
+    assert_eq!(observe(&session, 1, &ended(ExitStatus::Code(1)), false), vec![]);
+    let outcome = session.outcome.as_ref().unwrap();
+    assert_eq!((outcome.kind, outcome.reason), (OutcomeKind::Done, ReasonKind::Exit));
+}
+
+#[test]
+fn what_runs_inside_a_session_cannot_help_itself() {
+    let mut child = job("child");
+    child.parent = Some(id(7));
+    let mut book = running("a");
+    book.of(2, child);
+    let agent = Actor { kind: ActorKind::Agent, name: id(7).to_string(), via: None };
+    let stranger = book.roster.get(id(1)).unwrap();
+    let child = book.roster.get(id(2)).unwrap();
+    assert!(permit(&agent, "dispatch", None).is_ok());
+    assert!(permit(&agent, "stop", Some(child)).is_ok());
+    for (verb, session) in [("stop", stranger), ("rm", child), ("respawn", child), ("pin", child)] {
+        let refusal = permit(&agent, verb, Some(session)).unwrap_err();
+        assert_eq!(refusal.rule, "no-self-approval", "{verb}");
+    }
+    assert!(permit(&agent, "daemon stop", None).is_err());
+    assert!(permit(&Actor::user("ada", "cli"), "rm", Some(child)).is_ok());
+}
