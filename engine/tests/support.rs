@@ -9,12 +9,12 @@ use decklog_engine::roster::Roster;
 use decklog_engine::time::Time;
 
 /// The id with this number.
-pub fn id(number: u8) -> SessionId {
+pub(crate) fn id(number: u8) -> SessionId {
     SessionId([number; 16])
 }
 
 /// A job that is asked for under this name.
-pub fn job(name: &str) -> Dispatched {
+pub(crate) fn job(name: &str) -> Dispatched {
     Dispatched {
         name: name.into(),
         work: Work::Job { command: JobCommand::Shell("true".into()), output: OutputMode::Pty },
@@ -30,34 +30,34 @@ pub fn job(name: &str) -> Dispatched {
 }
 
 /// A conversation that is asked for under this name.
-pub fn conversation(name: &str) -> Dispatched {
+pub(crate) fn conversation(name: &str) -> Dispatched {
     Dispatched { work: Work::Conversation { agent: "scripted".into(), prompt: None }, ..job(name) }
 }
 
 /// The wish for a session with a given name.
-pub fn wish(number: u8, dispatched: Dispatched) -> Box<Dispatch> {
+pub(crate) fn wish(number: u8, dispatched: Dispatched) -> Box<Dispatch> {
     Box::new(Dispatch { id: id(number), name_given: true, dispatched })
 }
 
 /// A process that cannot be mistaken for another.
-pub fn process(pid: u32) -> ProcessName {
+pub(crate) fn process(pid: u32) -> ProcessName {
     ProcessName { pid, start_ticks: u64::from(pid) * 10 }
 }
 
 /// Folds facts into a roster one after the other, each a second after the one before it.
 #[derive(Default)]
-pub struct Book {
-    pub roster: Roster,
-    pub records: Vec<Record>,
+pub(crate) struct Book {
+    pub(crate) roster: Roster,
+    pub(crate) records: Vec<Record>,
 }
 
 impl Book {
-    pub fn enter(&mut self, fact: Fact) -> &mut Self {
+    pub(crate) fn enter(&mut self, fact: Fact) -> &mut Self {
         let at = self.roster.fleet().last_at.plus(1000);
         self.enter_at(at, fact)
     }
 
-    pub fn enter_at(&mut self, at: Time, fact: Fact) -> &mut Self {
+    pub(crate) fn enter_at(&mut self, at: Time, fact: Fact) -> &mut Self {
         let record = Record {
             seq: self.roster.fleet().last_seq + 1,
             at,
@@ -73,11 +73,11 @@ impl Book {
         self
     }
 
-    pub fn of(&mut self, number: u8, event: impl Into<Event>) -> &mut Self {
+    pub(crate) fn of(&mut self, number: u8, event: impl Into<Event>) -> &mut Self {
         self.enter(Fact::of(id(number), event))
     }
 
-    pub fn of_run(&mut self, number: u8, run: u32, event: impl Into<Event>) -> &mut Self {
+    pub(crate) fn of_run(&mut self, number: u8, run: u32, event: impl Into<Event>) -> &mut Self {
         self.enter(Fact::of_run(id(number), run, event))
     }
 }
