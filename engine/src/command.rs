@@ -89,6 +89,8 @@ pub enum Observation {
         process: Option<ProcessName>,
         /// The process that holds it.
         worker: Option<ProcessName>,
+        /// When the session's own process started.
+        started_at: Option<Time>,
     },
     /// No worker lives, and none ever began to start it.
     NeverStarted,
@@ -117,6 +119,8 @@ pub struct Ended {
     pub status: ExitStatus,
     /// When.
     pub at: Time,
+    /// When it had started.
+    pub started_at: Option<Time>,
     /// How many bytes it printed.
     pub output_end: u64,
     /// How many of them were not kept.

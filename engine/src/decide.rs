@@ -157,8 +157,8 @@ pub fn observe(session: &Session, run: u32, observation: &Observation, shutdown:
             }
             Vec::from([fact(Started { process: *process, worker: *worker }.into()).at(*at)])
         }
-        Observation::Held { process, worker } => {
-            Vec::from([fact(Adopted { process: *process, worker: *worker }.into())])
+        Observation::Held { process, worker, started_at } => {
+            Vec::from([fact(Adopted { process: *process, worker: *worker, started_at: *started_at }.into())])
         }
         Observation::NeverStarted if session.stop.is_some() => {
             spawn_failed(session, run, "it was not started: a stop was requested first")
@@ -172,6 +172,7 @@ pub fn observe(session: &Session, run: u32, observation: &Observation, shutdown:
                 output_dropped: ended.output_dropped,
                 last_line: ended.last_line.clone(),
                 worker_told_to_end: ended.worker_told_to_end,
+                started_at: ended.started_at,
             };
             let mut facts = Vec::from([fact(exited.into()).at(ended.at)]);
             facts.extend(outcome_of_exit(session, run, ended).map(|outcome| outcome.at(ended.at)));

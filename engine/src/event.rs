@@ -356,6 +356,8 @@ pub struct Adopted {
     pub process: Option<ProcessName>,
     /// The process that holds it.
     pub worker: Option<ProcessName>,
+    /// When the session's own process started, if it had.
+    pub started_at: Option<Time>,
 }
 
 /// The program could not be started.
@@ -399,6 +401,8 @@ pub struct Exited {
     pub last_line: Option<String>,
     /// The worker was told to end by the system, and ended it.
     pub worker_told_to_end: bool,
+    /// When it had started: the worker's word, for where no `Started` was recorded.
+    pub started_at: Option<Time>,
 }
 
 /// The process and its worker are gone, and nothing says how it ended.

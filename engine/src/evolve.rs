@@ -7,8 +7,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::event::{
-    AfterStop, Blocked, Dispatched, Event, Exited, Lost, OutcomeKind, ReapedWhat, ReasonKind, Record,
-    SessionKind, Started, TurnEnd,
+    Adopted, AfterStop, Blocked, Dispatched, Event, Exited, Lost, OutcomeKind, ReapedWhat, ReasonKind,
+    Record, SessionKind, Started, TurnEnd,
 };
 use crate::id::AskId;
 use crate::roster::Roster;
@@ -58,6 +58,12 @@ impl Moment {
         // What is said to have happened later than it was entered comes of a clock that was wrong.
         let true_at = record.true_at().min(record.at);
         Self { stamp: stamp(record), true_at, awake: roster.fleet.awake(true_at) }
+    }
+
+    /// Where an earlier moment lies on the awake axis, if nothing kept the machine from being awake since; this one, if
+    /// no earlier one is given.
+    fn awake_at(&self, earlier: Option<Time>) -> Awake {
+        Awake(self.awake.0.saturating_sub(earlier.map_or(0, |earlier| self.true_at.since(earlier))))
     }
 }
 
@@ -135,18 +141,7 @@ fn evolve_session(session: &mut Session, record: &Record, moment: &Moment) {
         Event::Admitted(_) => session.wake = None,
         Event::RunIntended(_) => intend(session, record.run, moment),
         Event::Started(started) => start(session, record.run, started, moment),
-        Event::Adopted(adopted) => {
-            if let Some(run) = live_run(session, record.run) {
-                run.process = adopted.process.or(run.process);
-                run.worker = adopted.worker.or(run.worker);
-                if run.process.is_some() {
-                    if session.process == Process::Starting {
-                        session.process_basis = moment.awake;
-                    }
-                    session.process = Process::Alive;
-                }
-            }
-        }
+        Event::Adopted(adopted) => adopt(session, record.run, adopted, moment),
         Event::SpawnFailed(_) => {
             if live_run(session, record.run).is_some() {
                 end(session, Process::None, moment);
@@ -304,12 +299,24 @@ fn start(session: &mut Session, number: Option<u32>, started: &Started, moment: 
     session.process_basis = moment.awake;
 }
 
+fn adopt(session: &mut Session, number: Option<u32>, adopted: &Adopted, moment: &Moment) {
+    let Some(run) = live_run(session, number) else { return };
+    run.process = adopted.process.or(run.process);
+    run.worker = adopted.worker.or(run.worker);
+    run.started_at = run.started_at.or(adopted.started_at.map(|started_at| started_at.min(moment.stamp.at)));
+    if run.process.is_some() && session.process == Process::Starting {
+        session.process = Process::Alive;
+        session.process_basis = moment.awake_at(adopted.started_at);
+    }
+}
+
 fn exit(session: &mut Session, number: Option<u32>, exited: &Exited, moment: &Moment) {
     let Some(run) = live_run(session, number) else { return };
     run.status = Some(exited.status);
     run.output_end = Some(exited.output_end);
     run.output_dropped = exited.output_dropped;
     run.last_line.clone_from(&exited.last_line);
+    run.started_at = run.started_at.or(exited.started_at.map(|started_at| started_at.min(moment.true_at)));
     end(session, Process::Exited, moment);
 }
 

@@ -5,8 +5,8 @@ use decklog_engine::actor::{Actor, ActorKind};
 use decklog_engine::command::{Command, Ended, Fact, Gone, Observation};
 use decklog_engine::decide::{Granted, GrantedDispatch, decide, decide_dispatch, observe, permit};
 use decklog_engine::event::{
-    AfterStop, Deleted, Event, ExitStatus, JobCommand, OutcomeKind, OutputMode, PolicyChanged, Queued, ReasonKind,
-    RunIntended, Started, StopRequested, WakeKind, Work,
+    AfterStop, Deleted, Event, ExitStatus, JobCommand, OutcomeKind, OutputMode, PolicyChanged, Queued,
+    ReasonKind, RunIntended, Started, StopRequested, WakeKind, Work,
 };
 use decklog_engine::policy::Policy;
 use decklog_engine::time::Time;
@@ -28,6 +28,7 @@ fn ended(status: ExitStatus) -> Observation {
         output_dropped: 0,
         last_line: Some("bye".into()),
         worker_told_to_end: false,
+        started_at: None,
     })
 }
 
@@ -55,7 +56,9 @@ fn outcome(book: &Book, observation: &Observation, shutdown: bool) -> String {
     let session = book.roster.get(id(1)).unwrap();
     let facts = observe(session, 1, observation, shutdown);
     match facts.last().map(|fact| &fact.event) {
-        Some(Event::Finished(finished)) => format!("{} {}: {}", finished.outcome, finished.reason, finished.text),
+        Some(Event::Finished(finished)) => {
+            format!("{} {}: {}", finished.outcome, finished.reason, finished.text)
+        }
         Some(Event::Stopped(stopped)) => format!("stopped: {}", stopped.text),
         other => format!("{other:?}"),
     }
@@ -166,10 +169,7 @@ fn how_a_job_ends_is_how_it_is_said_to_end() {
     assert_eq!(is(ExitStatus::Code(0)), "done exit: exited with 0");
     assert_eq!(is(ExitStatus::Code(101)), "failed exit: exited with 101");
     assert_eq!(is(ExitStatus::Signal(11)), "failed signal: ended by signal 11 (SIGSEGV)");
-    assert_eq!(
-        outcome(&book, &Observation::SpawnFailed { text: "no".into() }, false),
-        "failed spawn: no"
-    );
+    assert_eq!(outcome(&book, &Observation::SpawnFailed { text: "no".into() }, false), "failed spawn: no");
 }
 
 #[test]

@@ -2,11 +2,11 @@
 
 use decklog_engine::command::Fact;
 use decklog_engine::event::{
-    Admitted, Adopted, AfterStop, AskKind, AskWithdrawn, Attached, BackgroundEnded, BackgroundStarted, Blocked,
-    ClockStepped, Deleted, Detached, Event, ExitStatus, Exited, Finished, Grouped, Lost, OutcomeKind, Pinned,
-    PolicyChanged, Prompted, Queued, Reaped, ReapedWhat, ReasonKind, Renamed, Replied, Respawned, Restored,
-    RunIntended, Seen, Slept, SpawnFailed, Started, StopRequested, Stopped, SupervisorStarted, SupervisorStopped,
-    TimerRule, TurnEnd, TurnEnded, TurnStarted, Unpinned, WakeKind,
+    Admitted, Adopted, AfterStop, AskKind, AskWithdrawn, Attached, BackgroundEnded, BackgroundStarted,
+    Blocked, ClockStepped, Deleted, Detached, Event, ExitStatus, Exited, Finished, Grouped, Lost,
+    OutcomeKind, Pinned, PolicyChanged, Prompted, Queued, Reaped, ReapedWhat, ReasonKind, Renamed, Replied,
+    Respawned, Restored, RunIntended, Seen, Slept, SpawnFailed, Started, StopRequested, Stopped,
+    SupervisorStarted, SupervisorStopped, TimerRule, TurnEnd, TurnEnded, TurnStarted, Unpinned, WakeKind,
 };
 use decklog_engine::evolve::{evolve, replay};
 use decklog_engine::id::AskId;
@@ -22,7 +22,8 @@ fn of_session() -> impl Strategy<Value = Event> {
     let ask = (0..3u64).prop_map(|offset| AskId { run: 1, offset });
     let key = prop_oneof![Just("a"), Just("b")].prop_map(String::from);
     let then = prop::sample::select(AfterStop::ALL);
-    let end = prop_oneof![Just(TurnEnd::Claimed), Just(TurnEnd::Interrupted), Just(TurnEnd::Failed("x".into()))];
+    let end =
+        prop_oneof![Just(TurnEnd::Claimed), Just(TurnEnd::Interrupted), Just(TurnEnd::Failed("x".into()))];
     prop_oneof![
         Just(job("it").into()),
         Just(conversation("it").into()),
@@ -30,19 +31,31 @@ fn of_session() -> impl Strategy<Value = Event> {
         Just(Admitted {}.into()),
         Just(RunIntended {}.into()),
         Just(Started { process: process(2), worker: process(1) }.into()),
-        Just(Adopted { process: Some(process(2)), worker: None }.into()),
+        Just(Adopted { process: Some(process(2)), worker: None, started_at: None }.into()),
         Just(SpawnFailed { text: "x".into() }.into()),
         (-1..3i32).prop_map(|code| {
             let status = ExitStatus::Code(code);
-            Exited { status, output_end: 0, output_dropped: 0, last_line: None, worker_told_to_end: false }.into()
+            Exited {
+                status,
+                output_end: 0,
+                output_dropped: 0,
+                last_line: None,
+                worker_told_to_end: false,
+                started_at: None,
+            }
+            .into()
         }),
         Just(Lost { evidence: "x".into(), output_end: 0, last_line: None }.into()),
         (prop::sample::select(OutcomeKind::ALL), prop::sample::select(ReasonKind::ALL))
             .prop_map(|(outcome, reason)| Finished { outcome, reason, text: "x".into() }.into()),
         then.prop_map(|then| StopRequested { grace_ms: 1, then }.into()),
         Just(Stopped { text: "x".into() }.into()),
-        prop::sample::select(ReapedWhat::ALL)
-            .prop_map(|what| Reaped { what, rule: TimerRule::FinishedJob, due: Time(0) }.into()),
+        prop::sample::select(ReapedWhat::ALL).prop_map(|what| Reaped {
+            what,
+            rule: TimerRule::FinishedJob,
+            due: Time(0)
+        }
+        .into()),
         Just(Respawned {}.into()),
         Just(Deleted {}.into()),
         Just(Restored {}.into()),
@@ -71,7 +84,12 @@ fn of_fleet() -> impl Strategy<Value = Event> {
         (0..100_000u64).prop_map(|ms| Slept { ms }.into()),
         (0..100_000u64).prop_map(|ms| ClockStepped { ms: ms as i64, leapt_ms: ms }.into()),
         (1..600_000u64).prop_map(|ms| {
-            let policy = Policy { finished_job_ms: ms, empty_row_ms: ms / 2, idle_process_ms: ms, ..Policy::default() };
+            let policy = Policy {
+                finished_job_ms: ms,
+                empty_row_ms: ms / 2,
+                idle_process_ms: ms,
+                ..Policy::default()
+            };
             PolicyChanged { policy }.into()
         }),
         Just(
@@ -90,13 +108,12 @@ fn of_fleet() -> impl Strategy<Value = Event> {
 
 /// Records in any order, of a few sessions, some of them unknown, some dated back.
 fn facts() -> impl Strategy<Value = Vec<(u64, Fact)>> {
-    let session = (0..4u8, prop::option::of(0..3u32), of_session(), prop::option::of(0..2_000_000u64)).prop_map(
-        |(number, run, event, happened_at)| Fact {
+    let session = (0..4u8, prop::option::of(0..3u32), of_session(), prop::option::of(0..2_000_000u64))
+        .prop_map(|(number, run, event, happened_at)| Fact {
             run,
             happened_at: happened_at.map(Time),
             ..Fact::of(id(number), event)
-        },
-    );
+        });
     let fact = prop_oneof![9 => session, 1 => of_fleet().prop_map(Fact::of_fleet)];
     prop::collection::vec((0..90_000u64, fact), 0..80)
 }

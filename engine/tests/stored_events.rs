@@ -4,12 +4,12 @@
 use decklog_engine::actor::{Actor, Cause};
 use decklog_engine::codec::{self, DecodeError};
 use decklog_engine::event::{
-    Admitted, Adopted, AfterStop, AskKind, AskWithdrawn, Attached, BackgroundEnded, BackgroundStarted, Blocked,
-    ClockStepped, Deleted, Detached, Event, EventKind, ExitStatus, Exited, Finished, Grouped, JobCommand, Lost,
-    OutcomeKind, OutputDropped, OutputMode, Pinned, Place, PolicyChanged, Prompted, Queued, Reaped, ReapedWhat,
-    ReasonKind, Record, Refused, Renamed, Replied, Respawned, Restored, RunIntended, Seen, Slept, SpawnFailed,
-    Started, StopRequested, Stopped, SupervisorStarted, SupervisorStopped, TimerRule, TurnEnd, TurnEnded,
-    TurnStarted, Unpinned, WakeKind, Work,
+    Admitted, Adopted, AfterStop, AskKind, AskWithdrawn, Attached, BackgroundEnded, BackgroundStarted,
+    Blocked, ClockStepped, Deleted, Detached, Event, EventKind, ExitStatus, Exited, Finished, Grouped,
+    JobCommand, Lost, OutcomeKind, OutputDropped, OutputMode, Pinned, Place, PolicyChanged, Prompted, Queued,
+    Reaped, ReapedWhat, ReasonKind, Record, Refused, Renamed, Replied, Respawned, Restored, RunIntended,
+    Seen, Slept, SpawnFailed, Started, StopRequested, Stopped, SupervisorStarted, SupervisorStopped,
+    TimerRule, TurnEnd, TurnEnded, TurnStarted, Unpinned, WakeKind, Work,
 };
 use decklog_engine::id::AskId;
 use decklog_engine::policy::Policy;
@@ -36,9 +36,12 @@ fn policy() -> Policy {
 /// One of each, with every optional part present.
 fn examples() -> Vec<Event> {
     let mut dispatched = job("build");
-    dispatched.work =
-        Work::Job { command: JobCommand::Program(vec!["make".into(), Raw(vec![0xff])]), output: OutputMode::Pipes };
-    dispatched.place = Some(Place { repo: "/r".into(), branch: Some("main".into()), base_commit: Some("3f2a".into()) });
+    dispatched.work = Work::Job {
+        command: JobCommand::Program(vec!["make".into(), Raw(vec![0xff])]),
+        output: OutputMode::Pipes,
+    };
+    dispatched.place =
+        Some(Place { repo: "/r".into(), branch: Some("main".into()), base_commit: Some("3f2a".into()) });
     dispatched.group = Some("g".into());
     dispatched.parent = Some(id(2));
     dispatched.key = Some("k".into());
@@ -50,7 +53,7 @@ fn examples() -> Vec<Event> {
         Admitted {}.into(),
         RunIntended {}.into(),
         Started { process: process(10), worker: process(9) }.into(),
-        Adopted { process: Some(process(10)), worker: None }.into(),
+        Adopted { process: Some(process(10)), worker: None, started_at: Some(Time(4)) }.into(),
         SpawnFailed { text: text() }.into(),
         Exited {
             status: ExitStatus::Signal(9),
@@ -58,6 +61,7 @@ fn examples() -> Vec<Event> {
             output_dropped: 9,
             last_line: Some(text()),
             worker_told_to_end: true,
+            started_at: Some(Time(3)),
         }
         .into(),
         Lost { evidence: text(), output_end: 99, last_line: None }.into(),

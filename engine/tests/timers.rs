@@ -2,9 +2,10 @@
 
 use decklog_engine::command::Fact;
 use decklog_engine::event::{
-    Attached, BackgroundEnded, BackgroundStarted, Blocked, ClockStepped, Deleted, Detached, Event, ExitStatus, Exited,
-    Finished, OutcomeKind, Pinned, PolicyChanged, Prompted, Queued, Reaped, ReapedWhat, ReasonKind, Restored,
-    RunIntended, Slept, Started, StopRequested, TimerRule, TurnEnd, TurnEnded, TurnStarted, Unpinned, WakeKind,
+    Attached, BackgroundEnded, BackgroundStarted, Blocked, ClockStepped, Deleted, Detached, Event,
+    ExitStatus, Exited, Finished, OutcomeKind, Pinned, PolicyChanged, Prompted, Queued, Reaped, ReapedWhat,
+    ReasonKind, Restored, RunIntended, Slept, Started, StopRequested, TimerRule, TurnEnd, TurnEnded,
+    TurnStarted, Unpinned, WakeKind,
 };
 use decklog_engine::id::AskId;
 use decklog_engine::policy::Policy;
@@ -35,7 +36,15 @@ fn never(book: &Book) {
 
 fn exited(code: i32) -> Event {
     let status = ExitStatus::Code(code);
-    Exited { status, output_end: 0, output_dropped: 0, last_line: None, worker_told_to_end: false }.into()
+    Exited {
+        status,
+        output_end: 0,
+        output_dropped: 0,
+        last_line: None,
+        worker_told_to_end: false,
+        started_at: None,
+    }
+    .into()
 }
 
 fn done() -> Event {

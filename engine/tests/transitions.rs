@@ -2,10 +2,10 @@
 //! A change of behaviour shows up as a changed line here, for a reviewer to read.
 
 use decklog_engine::event::{
-    Admitted, Adopted, AfterStop, AskKind, AskWithdrawn, BackgroundEnded, BackgroundStarted, Blocked, Deleted, Event,
-    ExitStatus, Exited, Finished, Lost, OutcomeKind, Pinned, Prompted, Queued, Reaped, ReapedWhat, ReasonKind,
-    Replied, Respawned, Restored, RunIntended, SpawnFailed, Started, StopRequested, Stopped, TimerRule, TurnEnd,
-    TurnEnded, TurnStarted, WakeKind,
+    Admitted, Adopted, AfterStop, AskKind, AskWithdrawn, BackgroundEnded, BackgroundStarted, Blocked,
+    Deleted, Event, ExitStatus, Exited, Finished, Lost, OutcomeKind, Pinned, Prompted, Queued, Reaped,
+    ReapedWhat, ReasonKind, Replied, Respawned, Restored, RunIntended, SpawnFailed, Started, StopRequested,
+    Stopped, TimerRule, TurnEnd, TurnEnded, TurnStarted, WakeKind,
 };
 use decklog_engine::id::AskId;
 use decklog_engine::session::Session;
@@ -18,7 +18,15 @@ const ASK: AskId = AskId { run: 1, offset: 7 };
 fn exited(code: i32) -> Event {
     let (output_end, output_dropped) = (0, 0);
     let status = ExitStatus::Code(code);
-    Exited { status, output_end, output_dropped, last_line: None, worker_told_to_end: false }.into()
+    Exited {
+        status,
+        output_end,
+        output_dropped,
+        last_line: None,
+        worker_told_to_end: false,
+        started_at: None,
+    }
+    .into()
 }
 
 fn finished(outcome: OutcomeKind, reason: ReasonKind) -> Event {
@@ -26,7 +34,8 @@ fn finished(outcome: OutcomeKind, reason: ReasonKind) -> Event {
 }
 
 fn blocked() -> Event {
-    Blocked { ask_id: ASK, kind: AskKind::Permission, text: "may I?".into(), tool: None, options: vec![] }.into()
+    Blocked { ask_id: ASK, kind: AskKind::Permission, text: "may I?".into(), tool: None, options: vec![] }
+        .into()
 }
 
 /// Every event that moves a session, in catalogue order.
@@ -36,7 +45,7 @@ fn events() -> Vec<Event> {
         Admitted {}.into(),
         RunIntended {}.into(),
         Started { process: process(10), worker: process(9) }.into(),
-        Adopted { process: Some(process(10)), worker: Some(process(9)) }.into(),
+        Adopted { process: Some(process(10)), worker: Some(process(9)), started_at: None }.into(),
         SpawnFailed { text: "no such program".into() }.into(),
         exited(1),
         Lost { evidence: "gone".into(), output_end: 0, last_line: None }.into(),
@@ -82,7 +91,10 @@ fn situations() -> Vec<(&'static str, Book)> {
         ("job: alive", with(job, vec![intended(), started()])),
         (
             "job: alive, to be stopped",
-            with(job, vec![intended(), started(), StopRequested { grace_ms: 0, then: AfterStop::Stay }.into()]),
+            with(
+                job,
+                vec![intended(), started(), StopRequested { grace_ms: 0, then: AfterStop::Stay }.into()],
+            ),
         ),
         (
             "job: done",
@@ -103,14 +115,20 @@ fn situations() -> Vec<(&'static str, Book)> {
         ("job: left", with(job, vec![intended(), exited(0), Deleted {}.into()])),
         ("conversation: new", with(conversation, vec![])),
         ("conversation: prompted", with(conversation, vec![intended(), started(), prompted()])),
-        ("conversation: in a turn", with(conversation, vec![intended(), started(), prompted(), TurnStarted {}.into()])),
+        (
+            "conversation: in a turn",
+            with(conversation, vec![intended(), started(), prompted(), TurnStarted {}.into()]),
+        ),
         (
             "conversation: blocked",
             with(conversation, vec![intended(), started(), prompted(), TurnStarted {}.into(), blocked()]),
         ),
         (
             "conversation: done, process alive",
-            with(conversation, vec![intended(), started(), prompted(), TurnStarted {}.into(), ended(), done()]),
+            with(
+                conversation,
+                vec![intended(), started(), prompted(), TurnStarted {}.into(), ended(), done()],
+            ),
         ),
     ]
 }

@@ -120,6 +120,9 @@ impl Hosting {
         tasks::start(async move {
             let observation = task::probe(&hosting, run).await;
             let held = matches!(observation, Observation::Held { .. });
+            if let Observation::Held { worker: Some(worker), .. } = &observation {
+                hosting.holds(worker.pid as i32, run.session);
+            }
             hosting.observe(run, observation);
             if held {
                 hosting.host(run, task::adopt);

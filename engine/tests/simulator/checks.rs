@@ -58,7 +58,10 @@ impl World {
 
     pub(crate) fn check_stopped(&self) {
         let last = self.durable.last().map(|record| &record.event);
-        assert!(matches!(last, Some(Event::SupervisorStopped(_))), "it ended before its last record was durable");
+        assert!(
+            matches!(last, Some(Event::SupervisorStopped(_))),
+            "it ended before its last record was durable"
+        );
     }
 
     fn check_runs(&self) {
@@ -79,7 +82,9 @@ impl World {
             match record.event {
                 Event::Stopped(_) => drop(stopped.insert(session)),
                 Event::Respawned(_) => drop(stopped.remove(&session)),
-                Event::RunIntended(_) => assert!(!stopped.contains(&session), "{session} came back from a stop"),
+                Event::RunIntended(_) => {
+                    assert!(!stopped.contains(&session), "{session} came back from a stop")
+                }
                 _ => {}
             }
         }
@@ -91,7 +96,9 @@ impl World {
         for record in self.log() {
             let Some(session) = record.session else { continue };
             match &record.event {
-                Event::Dispatched(_) | Event::Restored(_) | Event::Respawned(_) => drop(listed.insert(session)),
+                Event::Dispatched(_) | Event::Restored(_) | Event::Respawned(_) => {
+                    listed.insert(session);
+                }
                 Event::Deleted(_) => drop(listed.remove(&session)),
                 Event::Pinned(_) => drop(pinned.insert(session)),
                 Event::Unpinned(_) => drop(pinned.remove(&session)),
@@ -129,7 +136,10 @@ impl World {
                     assert_eq!(session.process, Process::Lost, "{session:?}");
                     assert_ne!(session.state(), State::Done, "a loss is never a success");
                     if session.state() == State::Failed {
-                        assert!(matches!(outcome.reason, ReasonKind::Lost | ReasonKind::Shutdown), "{session:?}");
+                        assert!(
+                            matches!(outcome.reason, ReasonKind::Lost | ReasonKind::Shutdown),
+                            "{session:?}"
+                        );
                     }
                 }
                 Some(Worker::Killed { began: false, .. }) | None => {

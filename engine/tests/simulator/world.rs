@@ -175,11 +175,8 @@ impl World {
         match self.workers[&run].clone() {
             Worker::Starting => self.start_job(run, now, random),
             Worker::Running { to_stop, .. } if to_stop || random.one_in(3) => {
-                let status = if to_stop {
-                    ExitStatus::Signal(15)
-                } else {
-                    ExitStatus::Code(random.below(3) as i32)
-                };
+                let status =
+                    if to_stop { ExitStatus::Signal(15) } else { ExitStatus::Code(random.below(3) as i32) };
                 self.workers.insert(run, Worker::Ended { status, at: now });
                 self.say(run, random);
             }
@@ -315,7 +312,10 @@ impl World {
                 Effect::Launch(launch) => {
                     self.check_launch(&launch);
                     // A worker that lives holds the session's lock; one that never began anything is replaced.
-                    let free = matches!(self.workers.get(&launch.run), None | Some(Worker::Killed { began: false, .. }));
+                    let free = matches!(
+                        self.workers.get(&launch.run),
+                        None | Some(Worker::Killed { began: false, .. })
+                    );
                     if free {
                         self.workers.insert(launch.run, Worker::Starting);
                     }
@@ -346,10 +346,14 @@ impl World {
     fn look_at(&self, run: RunKey) -> Observation {
         match self.workers.get(&run) {
             None | Some(Worker::Killed { began: false, .. }) => Observation::NeverStarted,
-            Some(Worker::Starting) => Observation::Held { process: None, worker: Some(process(1)) },
-            Some(Worker::Running { .. }) => {
-                Observation::Held { process: Some(process(2)), worker: Some(process(1)) }
+            Some(Worker::Starting) => {
+                Observation::Held { process: None, worker: Some(process(1)), started_at: None }
             }
+            Some(Worker::Running { started_at, .. }) => Observation::Held {
+                process: Some(process(2)),
+                worker: Some(process(1)),
+                started_at: Some(*started_at),
+            },
             Some(Worker::Ended { status, at }) => ended(*status, *at),
             Some(Worker::Killed { orphans, .. }) => Observation::Gone(Gone {
                 evidence: "gone".into(),
@@ -362,7 +366,9 @@ impl World {
     }
 
     fn answered(&mut self, token: Token, answer: &Answer) {
-        if let (Some(Asked::Dispatch(id)), Answer::Dispatched { session, .. }) = (self.asked.remove(&token), answer) {
+        if let (Some(Asked::Dispatch(id)), Answer::Dispatched { session, .. }) =
+            (self.asked.remove(&token), answer)
+        {
             assert_eq!(session.session.id, id);
             self.check_acknowledged(id);
             self.acknowledged.insert(id);
@@ -407,6 +413,7 @@ fn ended(status: ExitStatus, at: Time) -> Observation {
         output_dropped: 0,
         last_line: None,
         worker_told_to_end: false,
+        started_at: None,
     })
 }
 

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use decklog_engine::command::{Gone, Observation};
 use decklog_engine::event::ProcessName;
 use decklog_engine::id::RunKey;
+use decklog_engine::time::Time;
 use decklog_worker::layout::{RunDir, run_tag};
 use decklog_worker::{Found, Meta, ProbeError, StartedChild, Swept, probe, read_meta, sweep_orphans};
 
@@ -24,6 +25,7 @@ pub(super) fn observe(instance: &Instance, run: RunKey) -> Result<Observation, P
             Observation::Held {
                 process: meta.as_ref().and_then(|meta| meta.child).map(child_name),
                 worker: meta.as_ref().map(worker_name),
+                started_at: meta.as_ref().and_then(|meta| meta.child).map(|child| Time(child.started_at_ms)),
             }
         }
         Found::NeverStarted { .. } => Observation::NeverStarted,
