@@ -3,7 +3,7 @@
 use decklog_engine::time::Time;
 use jiff::civil;
 use jiff::tz::TimeZone;
-use jiff::{Span, Timestamp, Unit};
+use jiff::{Span, Timestamp};
 
 use crate::message::Moment;
 
@@ -122,7 +122,7 @@ pub fn clock_text(time: Time, now: Time, zone: &TimeZone) -> String {
         timestamp.to_zoned(zone.clone())
     };
     let (time, now) = (zoned(time), zoned(now));
-    let of_day = time.time().round(Unit::Second).unwrap_or(time.time()).strftime("%H:%M:%S");
+    let of_day = time.time().strftime("%H:%M:%S");
     if time.date() == now.date() { of_day.to_string() } else { format!("{} {of_day}", time.date()) }
 }
 

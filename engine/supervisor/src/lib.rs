@@ -13,6 +13,7 @@ mod heartbeat;
 mod hosting;
 mod journal;
 mod launch;
+mod leftovers;
 mod limits;
 mod peer;
 mod place;

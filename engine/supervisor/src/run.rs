@@ -27,7 +27,7 @@ use crate::launch::Instance;
 use crate::serve::{Server, verify};
 use crate::socket::{self, Bound};
 use crate::store::{Store, StoreError};
-use crate::{clock, files, limits, peer, tasks};
+use crate::{clock, files, leftovers, limits, peer, tasks};
 
 /// This version.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -234,6 +234,7 @@ impl Opened {
         let server = Server { home: home.clone(), handle: handle.clone(), hosting, store, epoch, started_at };
         tasks::start(server.listen(listener));
         tasks::start(on_signals(handle.clone(), journal.clone()));
+        tasks::start(leftovers::sweep(home.jobs(), handle.clone(), journal.clone()));
         let bound = std::sync::Arc::new(bound);
         tasks::start(keep_alive(heartbeat, bound.clone(), home.clone(), handle, journal.clone()));
         if detached {

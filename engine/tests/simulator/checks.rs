@@ -80,10 +80,14 @@ impl World {
         for record in self.log() {
             let Some(session) = record.session else { continue };
             match record.event {
-                Event::Stopped(_) => drop(stopped.insert(session)),
-                Event::Respawned(_) => drop(stopped.remove(&session)),
+                Event::Stopped(_) => {
+                    stopped.insert(session);
+                }
+                Event::Respawned(_) => {
+                    stopped.remove(&session);
+                }
                 Event::RunIntended(_) => {
-                    assert!(!stopped.contains(&session), "{session} came back from a stop")
+                    assert!(!stopped.contains(&session), "{session} came back from a stop");
                 }
                 _ => {}
             }
@@ -99,9 +103,15 @@ impl World {
                 Event::Dispatched(_) | Event::Restored(_) | Event::Respawned(_) => {
                     listed.insert(session);
                 }
-                Event::Deleted(_) => drop(listed.remove(&session)),
-                Event::Pinned(_) => drop(pinned.insert(session)),
-                Event::Unpinned(_) => drop(pinned.remove(&session)),
+                Event::Deleted(_) => {
+                    listed.remove(&session);
+                }
+                Event::Pinned(_) => {
+                    pinned.insert(session);
+                }
+                Event::Unpinned(_) => {
+                    pinned.remove(&session);
+                }
                 Event::Reaped(reaped) => {
                     assert!(reaped.due <= record.at, "reaped before it was due");
                     assert!(listed.remove(&session), "reaped what had left");

@@ -1,0 +1,86 @@
+//! Folders of sessions that never came to be: a supervisor that died between making a session's folder and recording
+//! its dispatch left one behind. Nothing in the log knows it, and nothing was ever started in it.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
+
+use decklog_engine::id::SessionId;
+use decklog_engine::roster::Roster;
+use decklog_engine::time::Time;
+use decklog_worker::Lock;
+use decklog_worker::layout::JobDir;
+
+use crate::core::ToCoreHandle;
+use crate::journal::Journal;
+use crate::{clock, tasks};
+
+/// A folder younger than this may belong to a dispatch that is under way.
+const AGE_LEAST: Duration = Duration::from_secs(60);
+
+/// Takes them away.
+pub(crate) async fn sweep(jobs: std::path::PathBuf, handle: ToCoreHandle, journal: Journal) {
+    let now = clock::wall();
+    let candidates = tasks::blocking({
+        let jobs = jobs.clone();
+        move || old_folders(&jobs, now)
+    })
+    .await;
+    let Some(roster) = handle.roster().await else { return };
+    let removed = tasks::blocking(move || remove_unknown(&jobs, &candidates, &roster)).await;
+    if removed > 0 {
+        journal.note(format!("removed {removed} folders of sessions that were never dispatched"));
+    }
+}
+
+fn old_folders(jobs: &Path, now: Time) -> Vec<SessionId> {
+    let Ok(items) = fs::read_dir(jobs) else { return Vec::new() };
+    let oldest = UNIX_EPOCH + Duration::from_millis(now.0).saturating_sub(AGE_LEAST);
+    let is_old = |item: &fs::DirEntry| {
+        item.metadata().and_then(|metadata| metadata.modified()).is_ok_and(|modified| modified < oldest)
+    };
+    items
+        .flatten()
+        .filter_map(|item| Some((item.file_name().to_str()?.parse().ok()?, item)))
+        .filter(|(_, item)| is_old(item))
+        .map(|(id, _)| id)
+        .collect()
+}
+
+fn remove_unknown(jobs: &Path, candidates: &[SessionId], roster: &Roster) -> usize {
+    let unknown = candidates.iter().filter(|id| roster.get(**id).is_none());
+    let folders = unknown.map(|id| JobDir::new(jobs.join(id.to_string())));
+    folders
+        .filter(|folder| {
+            let never_ran = !folder.run(1).path().exists();
+            // Held while it is taken away: nobody can begin anything in it.
+            let lock = Lock::try_take(&folder.lock());
+            never_ran && matches!(lock, Ok(Some(_))) && fs::remove_dir_all(folder.path()).is_ok()
+        })
+        .count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_unknown_and_never_ran_is_removed() {
+        let jobs = tempfile::tempdir().unwrap();
+        let id = |number| SessionId([number; 16]);
+        for number in 1..4 {
+            JobDir::new(jobs.path().join(id(number).to_string())).create().unwrap();
+        }
+        fs::create_dir(JobDir::new(jobs.path().join(id(2).to_string())).run(1).path()).unwrap();
+        let held = Lock::try_take(&JobDir::new(jobs.path().join(id(3).to_string())).lock()).unwrap();
+        fs::create_dir(jobs.path().join("not an id")).unwrap();
+
+        assert_eq!(old_folders(jobs.path(), clock::wall()), []);
+        let mut found = old_folders(jobs.path(), Time(clock::wall().0 + 120_000));
+        found.sort();
+        assert_eq!(found, [id(1), id(2), id(3)]);
+        assert_eq!(remove_unknown(jobs.path(), &found, &Roster::default()), 1);
+        assert!(!jobs.path().join(id(1).to_string()).exists());
+        drop(held);
+    }
+}
