@@ -96,7 +96,9 @@ mod tests {
         let frames =
             [Frame::message(&"hello"), Frame::Output(vec![0, 255, 10]), Frame::Document(b"[]".to_vec())];
         let mut bytes = Vec::new();
-        frames.iter().for_each(|frame| frame.encode(&mut bytes));
+        for frame in &frames {
+            frame.encode(&mut bytes);
+        }
         let mut buffer = Vec::new();
         let mut found = Vec::new();
         for byte in bytes {
