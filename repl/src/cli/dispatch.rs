@@ -1,0 +1,61 @@
+//! The arguments of `dispatch`.
+
+use std::ffi::OsString;
+
+use clap::Args;
+
+use super::values::{self, Variable};
+
+pub(super) const MANUAL: &str = "\
+Exit codes: 0 it runs or is queued (or --key found it), 1 its program could not be started,
+            2 nothing to run, 4 its name or key is taken
+
+Examples:
+  decklog dispatch --exec 'make && make test'
+  decklog dispatch --name nightly --timeout 2h -- cargo test --workspace
+  decklog dispatch --key build-3f2a9c1 --quiet --exec 'make'  (again and again: one session)";
+
+/// Start a session in the background; prints its id, then how to follow it
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub(crate) struct Dispatch {
+    /// A prompt for an agent: caught here, to say that there are only jobs.
+    #[arg(hide = true, value_name = "PROMPT")]
+    pub(crate) prompt: Option<OsString>,
+    /// A job without a shell: a program and its arguments, after `--`
+    #[arg(last = true, value_name = "PROG ARG", num_args = 1.., conflicts_with = "exec")]
+    pub(crate) program: Vec<OsString>,
+    /// A job: a line for `sh -c`
+    #[arg(long, value_name = "CMD", allow_hyphen_values = true)]
+    pub(crate) exec: Option<OsString>,
+    /// Its name on the roster; made of the command's first words if not given
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// The group it is in
+    #[arg(long)]
+    pub(crate) group: Option<String>,
+    /// Its working directory; this one if not given
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cwd: Option<OsString>,
+    /// A variable of its environment, besides this shell's (repeat for more)
+    #[arg(long, value_name = "K=V", value_parser = values::variable(), allow_hyphen_values = true)]
+    pub(crate) env: Vec<Variable>,
+    /// Let no timer take it off the roster
+    #[arg(long)]
+    pub(crate) pin: bool,
+    /// Give it pipes instead of a terminal for its output: faster, unbuffered order of the two streams lost
+    #[arg(long)]
+    pub(crate) pipes: bool,
+    /// With the same key and command again: that session, not another one
+    #[arg(long, value_name = "K")]
+    pub(crate) key: Option<String>,
+    /// Stop it after this long, as failed
+    #[arg(long, value_name = "D", value_parser = values::duration_ms)]
+    pub(crate) timeout: Option<u64>,
+    /// Print the full id and nothing else
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) quiet: bool,
+    /// Print the row as JSON, and whether it was there already (`existing`)
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,88 @@
+//! Values of flags: read once, here, into types that cannot be wrong.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
+
+use clap::builder::{StringValueParser, TypedValueParser};
+use decklog_engine::event::EventKind;
+use decklog_engine::raw::Raw;
+use decklog_engine::session::State;
+use decklog_protocol::message::Moment;
+use decklog_protocol::moment;
+use jiff::tz::TimeZone;
+
+use crate::clock;
+use crate::render::text;
+
+/// A length in milliseconds: `90s`, `5m`, `1h30m`.
+pub(super) fn duration_ms(text: &str) -> Result<u64, String> {
+    moment::parse_duration_ms(text)
+        .ok_or_else(|| "not a duration; one is written 90s, 5m, 1h30m or 250ms".into())
+}
+
+/// A TIME.
+pub(super) fn time(text: &str) -> Result<Moment, String> {
+    let zone = TimeZone::system();
+    moment::parse(text, clock::now(), &zone).map_err(|_| format!("not a time; {}", moment::NotATime::HINT))
+}
+
+/// A state of a session.
+pub(super) fn state() -> impl TypedValueParser<Value = State> {
+    StringValueParser::new().try_map(|text| {
+        let words: Vec<_> = State::ALL.iter().map(|state| state.word()).collect();
+        State::from_word(&text).ok_or_else(|| {
+            let near = text::nearest(&text, &words).map(|near| format!("; did you mean {near}?"));
+            format!("no such state{} (states: {})", near.unwrap_or_default(), words.join(", "))
+        })
+    })
+}
+
+/// The kind of a record that this names, whatever the case; else the nearest one.
+pub(crate) fn event_kind(text: &str) -> Result<EventKind, Option<&'static str>> {
+    let names: Vec<_> = EventKind::ALL.iter().map(|kind| kind.name()).collect();
+    let found = EventKind::ALL.iter().find(|kind| kind.name().eq_ignore_ascii_case(text));
+    found.copied().ok_or_else(|| text::nearest(text, &names))
+}
+
+/// A variable: `NAME=VALUE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Variable {
+    /// Its name.
+    pub(crate) name: Raw,
+    /// Its value.
+    pub(crate) value: Raw,
+}
+
+/// Reads a variable.
+pub(super) fn variable() -> impl TypedValueParser<Value = Variable> {
+    clap::builder::OsStringValueParser::new().try_map(|text: OsString| parse_variable(&text))
+}
+
+fn parse_variable(text: &OsStr) -> Result<Variable, String> {
+    let bytes = text.as_bytes();
+    match bytes.iter().position(|byte| *byte == b'=') {
+        None | Some(0) => Err("not a variable; one is written NAME=VALUE".into()),
+        Some(at) => Ok(Variable { name: Raw(bytes[..at].to_vec()), value: Raw(bytes[at + 1..].to_vec()) }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_split_at_the_first_equals_sign() {
+        let variable = parse_variable(OsStr::new("A=b=c")).unwrap();
+        assert_eq!((variable.name, variable.value), ("A".into(), "b=c".into()));
+        assert!(parse_variable(OsStr::new("=x")).is_err());
+        assert!(parse_variable(OsStr::new("PATH")).is_err());
+        assert_eq!(parse_variable(OsStr::from_bytes(b"A=\xff")).unwrap().value, Raw(vec![0xff]));
+    }
+
+    #[test]
+    fn kinds_are_known_in_any_case() {
+        assert_eq!(event_kind("runintended"), Ok(EventKind::RunIntended));
+        assert_eq!(event_kind("Exitted"), Err(Some("Exited")));
+        assert_eq!(event_kind("zzzzzzzz"), Err(None));
+    }
+}

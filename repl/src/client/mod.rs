@@ -1,0 +1,138 @@
+//! The client: one connection, one request, the answers to it. Starts the supervisor when a verb needs it.
+//!
+//! Blocking, and without a runtime: a verb is over in milliseconds. It must never read the log or a job's files
+//! itself, and never show anything: what comes back is for [`crate::commands`] to say.
+
+mod answers;
+mod connection;
+mod start;
+
+use std::io;
+use std::time::Duration;
+
+use decklog_protocol::home::Home;
+use decklog_protocol::message::{Reply, Request};
+
+use crate::clock::Deadline;
+use crate::error::{Failure, Kind};
+use connection::Connection;
+
+pub(crate) use answers::{Answers, Incoming, Trouble, unexpected};
+pub(crate) use start::start;
+
+/// A supervisor that says nothing for so long does not work.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// A request that is harmless to repeat is, when the supervisor ends before it answers.
+const ATTEMPTS: u32 = 3;
+
+/// How long a verb waits for words of the supervisor.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Patience {
+    /// It answers at once, or something is wrong.
+    Soon,
+    /// It answers when what is waited for has come about.
+    Unlimited,
+    /// The same, but no longer than until then.
+    Until(Deadline),
+}
+
+/// Whether a supervisor is started when none runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IfNone {
+    /// Yes.
+    Start,
+    /// No: [`Trouble::NoneRuns`].
+    Fail,
+}
+
+/// Opens a connection and says what is wished.
+pub(crate) fn ask(
+    home: &Home,
+    request: &Request,
+    if_none: IfNone,
+    patience: Patience,
+) -> Result<Answers, Trouble> {
+    let mut connection = match Connection::open(&home.socket()) {
+        Ok(connection) => connection,
+        Err(error) if none_runs(&error) && if_none == IfNone::Fail => return Err(Trouble::NoneRuns),
+        Err(error) if none_runs(&error) => start::start_and_connect(home)?,
+        Err(error) => return Err(Trouble::Said(unreachable(home, &error))),
+    };
+    match connection.send(request) {
+        // It ended between its last accept and this request.
+        Err(error) if ended(&error) => Err(Trouble::Ended),
+        Err(error) if timed_out(&error) => Err(Trouble::Silent(silent(home, connection.peer_pid()))),
+        Err(error) => Err(Trouble::Said(unreachable(home, &error))),
+        Ok(()) => Ok(Answers::new(connection, home.clone(), patience)),
+    }
+}
+
+/// Asks what is answered at once and in one message. Asks again if the supervisor ended meanwhile and asking twice
+/// does no harm.
+pub(crate) fn ask_one(home: &Home, request: &Request) -> Result<Reply, Failure> {
+    ask_one_patiently(home, request, Patience::Soon)
+}
+
+/// The same, with another patience.
+pub(crate) fn ask_one_patiently(
+    home: &Home,
+    request: &Request,
+    patience: Patience,
+) -> Result<Reply, Failure> {
+    with_attempts(request, || ask(home, request, IfNone::Start, patience)?.verdict())
+}
+
+/// Runs an exchange, and runs it again if the supervisor ended meanwhile and asking twice does no harm.
+pub(crate) fn with_attempts<T>(
+    request: &Request,
+    mut exchange: impl FnMut() -> Result<T, Trouble>,
+) -> Result<T, Failure> {
+    let mut attempt = 1;
+    loop {
+        match exchange() {
+            Err(Trouble::Ended | Trouble::Closed) if attempt < ATTEMPTS && is_repeatable(request) => {
+                attempt += 1;
+            }
+            result => return result.map_err(Failure::from),
+        }
+    }
+}
+
+/// Whether asking twice has the effect of asking once.
+fn is_repeatable(request: &Request) -> bool {
+    match request {
+        Request::Dispatch(wish) => wish.key.is_some(),
+        Request::Respawn { .. } | Request::Shutdown { .. } => false,
+        _ => true,
+    }
+}
+
+fn none_runs(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
+}
+
+fn ended(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, NotConnected, UnexpectedEof};
+    matches!(error.kind(), BrokenPipe | ConnectionReset | NotConnected | UnexpectedEof)
+}
+
+fn timed_out(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+fn unreachable(home: &Home, error: &io::Error) -> Failure {
+    let socket = home.socket();
+    Failure::new(
+        Kind::NoSupervisor,
+        format!("the supervisor cannot be reached at {}: {error}", socket.display()),
+    )
+    .hint("DECKLOG_HOME and XDG_RUNTIME_DIR say where it is looked for")
+}
+
+fn silent(home: &Home, pid: Option<i32>) -> Failure {
+    let pid = pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
+    let within = ANSWER_WITHIN.as_secs();
+    Failure::new(Kind::NoSupervisor, format!("the supervisor{pid} has not answered for {within} s"))
+        .hint("decklog daemon status tells whether it answers at all")
+        .hint(format!("its own log is {}", home.supervisor_log().display()))
+}

@@ -1,0 +1,174 @@
+//! Starting the supervisor, so that it outlives this process, its terminal and its working directory.
+
+use std::ffi::OsString;
+use std::io::Read as _;
+use std::os::fd::AsFd as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use decklog_protocol::home::Home;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::connection::Connection;
+use super::{Trouble, none_runs, unreachable};
+use crate::clock::Deadline;
+use crate::error::{Failure, Kind};
+use crate::role;
+
+/// A supervisor reads its whole log before it is ready.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+/// Another client's supervisor may listen a little later than ours gives way to it.
+const CONNECTED_WITHIN: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// What became of starting one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Started {
+    /// It listens.
+    Ready,
+    /// Another one holds the instance.
+    Already,
+}
+
+/// Starts a supervisor, or finds that another client did, and connects to it.
+pub(super) fn start_and_connect(home: &Home) -> Result<Connection, Trouble> {
+    let deadline = Deadline::after(CONNECTED_WITHIN);
+    start()?;
+    let deadline = if deadline.passed() { Deadline::after(CONNECTED_WITHIN) } else { deadline };
+    loop {
+        match Connection::open(&home.socket()) {
+            Ok(connection) => return Ok(connection),
+            Err(error) if none_runs(&error) && !deadline.passed() => thread::sleep(PAUSE),
+            Err(error) => return Err(Trouble::Said(unreachable(home, &error))),
+        }
+    }
+}
+
+/// Starts a supervisor and waits until it is ready, or says why not.
+pub(crate) fn start() -> Result<Started, Trouble> {
+    let mut child = spawn().map_err(|error| {
+        Trouble::Said(Failure::new(Kind::NoSupervisor, format!("the supervisor cannot be started: {error}")))
+    })?;
+    let said = child.stdout.take().map(first_line).unwrap_or_default();
+    match said.as_str() {
+        "ready" => Ok(Started::Ready),
+        "already" => Ok(Started::Already),
+        _ => Err(why_not(child, &said)),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place where a client starts the supervisor")]
+fn spawn() -> std::io::Result<Child> {
+    let kept = std::env::vars_os().filter(|(name, _)| is_kept(name));
+    // Not the path that was typed: the file there may be another by now.
+    Command::new("/proc/self/exe")
+        .arg0("decklog")
+        .args(["daemon", "run", "--detached"])
+        .env_clear()
+        .envs(kept)
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+}
+
+/// What a supervisor may inherit: nothing of one shell that would leak into the sessions of another.
+fn is_kept(name: &OsString) -> bool {
+    const KEPT: [&str; 7] = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "TMPDIR", "DECKLOG_HOME"];
+    let Some(name) = name.to_str() else { return false };
+    KEPT.contains(&name) || name.starts_with("LC_") || name.starts_with("XDG_")
+}
+
+/// What it says before it closes its output, or says nothing more in time.
+fn first_line(mut stdout: ChildStdout) -> String {
+    let deadline = Deadline::after(READY_WITHIN);
+    let mut said = Vec::new();
+    let mut piece = [0; 64];
+    while !said.contains(&b'\n') {
+        let remaining = PollTimeout::try_from(deadline.remaining()).unwrap_or(PollTimeout::MAX);
+        let readable = poll(&mut [PollFd::new(stdout.as_fd(), PollFlags::POLLIN)], remaining);
+        match readable {
+            Err(nix::errno::Errno::EINTR) => continue,
+            Ok(1..) => {}
+            _ => break,
+        }
+        match stdout.read(&mut piece) {
+            Ok(0) | Err(_) => break,
+            Ok(read) => said.extend_from_slice(&piece[..read]),
+        }
+    }
+    String::from_utf8_lossy(&said).trim().to_owned()
+}
+
+/// What it said on standard error, in our words.
+fn why_not(mut child: Child, said: &str) -> Trouble {
+    let no_supervisor = |text: String| Failure::new(Kind::NoSupervisor, text);
+    if matches!(child.try_wait(), Ok(None)) && !said.is_empty() {
+        return Trouble::Said(no_supervisor(format!("the supervisor said `{said}` instead of `ready`")));
+    }
+    let deadline = Deadline::after(CONNECTED_WITHIN);
+    while matches!(child.try_wait(), Ok(None)) {
+        if deadline.passed() {
+            let pid = child.id();
+            let failure = no_supervisor(format!("the supervisor (pid {pid}) does not get ready"));
+            return Trouble::Said(failure.hint("decklog daemon logs may tell what it does"));
+        }
+        thread::sleep(PAUSE);
+    }
+    let mut text = String::new();
+    if let Some(mut stderr) = child.stderr.take() {
+        let mut bytes = Vec::new();
+        let _ = stderr.read_to_end(&mut bytes);
+        text = String::from_utf8_lossy(&bytes).into_owned();
+    }
+    let ended = child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
+    relayed(&text, &ended)
+}
+
+/// The sentences and hints of a supervisor that could not start.
+fn relayed(text: &str, ended: &str) -> Trouble {
+    let lines = || text.lines().map(str::trim_end).filter(|line| !line.is_empty());
+    let sentences: Vec<_> = lines().filter(|line| !line.starts_with("hint: ")).collect();
+    let sentences = sentences.join("\n");
+    let hinted =
+        |failure| lines().filter_map(|line| line.strip_prefix("hint: ")).fold(failure, Failure::hint);
+    match sentences.strip_prefix(role::DAMAGED) {
+        Some(sentences) => Trouble::Damaged(hinted(Failure::new(Kind::Failed, sentences))),
+        None if sentences.is_empty() => {
+            Trouble::Said(Failure::new(Kind::NoSupervisor, format!("the supervisor ended at once ({ended})")))
+        }
+        None => Trouble::Said(hinted(Failure::new(Kind::NoSupervisor, sentences))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_supervisor_says_is_passed_on() {
+        let damaged = "damaged: record 41 does not match its checksum\n\nhint: decklog verify says more\n";
+        let failure = Failure::from(relayed(damaged, "exit status: 1"));
+        assert_eq!(failure.code(), 1);
+        insta::assert_snapshot!(failure.message(), @r"
+        record 41 does not match its checksum
+
+        hint: decklog verify says more
+        ");
+        assert_eq!(Failure::from(relayed("cannot make /x: denied\n", "")).code(), 5);
+        insta::assert_snapshot!(Failure::from(relayed("", "signal: 9 (SIGKILL)")).message(), @"the supervisor ended at once (signal: 9 (SIGKILL))");
+    }
+
+    #[test]
+    fn a_shell_does_not_leak_into_the_supervisor() {
+        let kept: Vec<_> =
+            ["PATH", "LC_ALL", "XDG_STATE_HOME", "DECKLOG_HOME", "DECKLOG_SESSION", "VIRTUAL_ENV", "TERM"]
+                .into_iter()
+                .filter(|name| is_kept(&OsString::from(name)))
+                .collect();
+        assert_eq!(kept, ["PATH", "LC_ALL", "XDG_STATE_HOME", "DECKLOG_HOME"]);
+    }
+}

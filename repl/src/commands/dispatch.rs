@@ -1,0 +1,181 @@
+//! `dispatch`: start a session in the background.
+
+use decklog_engine::event::{JobCommand, OutputMode};
+use decklog_engine::raw::Raw;
+use decklog_protocol::message::{DispatchRequest, Reply, Request};
+use decklog_protocol::row::Row;
+use serde::Serialize;
+
+use crate::cli::Dispatch;
+use crate::client::{self, unexpected};
+use crate::console::{self, Console};
+use crate::error::{Failure, Kind};
+use crate::render::{outcome, text};
+use crate::surroundings;
+
+/// Dispatches a job and says how to follow it.
+pub(super) fn run(args: Dispatch, console: &mut Console) -> Result<u8, Failure> {
+    let home = surroundings::home()?;
+    let (quiet, json) = (args.quiet, args.json);
+    let request = Request::Dispatch(wish(args)?);
+    let Reply::Dispatched { row, short, existing } = client::ask_one(&home, &request)? else {
+        return Err(unexpected("a dispatch was answered with something else"));
+    };
+    if json {
+        console.json(&Dispatched { row: &row, existing })?;
+    } else if quiet {
+        console.line(&row.id)?;
+    } else {
+        console.screen(&screen(&row, &short, existing))?;
+    }
+    let not_started = row.reason.as_ref().filter(|reason| !existing && reason.kind == "spawn");
+    match not_started {
+        None => Ok(0),
+        Some(reason) => {
+            console.flush()?;
+            console::note(&format!("{} could not be started: {}", row.name, reason.text));
+            Ok(Kind::Failed.code())
+        }
+    }
+}
+
+/// The row, and whether it was there already.
+#[derive(Serialize)]
+struct Dispatched<'a> {
+    #[serde(flatten)]
+    row: &'a Row,
+    existing: bool,
+}
+
+fn wish(args: Dispatch) -> Result<DispatchRequest, Failure> {
+    let command = match (args.exec, args.program) {
+        (Some(line), _) => JobCommand::Shell(surroundings::raw(&line)),
+        (None, program) if !program.is_empty() => {
+            JobCommand::Program(program.iter().map(|word| surroundings::raw(word)).collect())
+        }
+        (None, _) => return Err(nothing_to_run(args.prompt.is_some())),
+    };
+    if args.prompt.is_some() {
+        return Err(Failure::usage("a job has one command: a word stands beside it")
+            .hint("quote the whole command: decklog dispatch --exec 'make && make test'"));
+    }
+    let cwd = match &args.cwd {
+        Some(folder) => {
+            let folder = surroundings::absolute(folder)?;
+            if !folder.is_dir() {
+                return Err(Failure::usage(format!("--cwd {} is no directory", folder.display())));
+            }
+            folder
+        }
+        None => surroundings::working_directory()?,
+    };
+    let mut environment = surroundings::variables();
+    for variable in args.env {
+        set(&mut environment, variable.name, variable.value);
+    }
+    Ok(DispatchRequest {
+        command,
+        output: if args.pipes { OutputMode::Pipes } else { OutputMode::Pty },
+        cwd: surroundings::raw(cwd.as_os_str()),
+        environment,
+        name: args.name,
+        group: args.group,
+        pinned: args.pin,
+        key: args.key,
+        timeout_ms: args.timeout,
+        umask: surroundings::umask(),
+    })
+}
+
+fn set(environment: &mut Vec<(Raw, Raw)>, name: Raw, value: Raw) {
+    match environment.iter_mut().find(|(known, _)| *known == name) {
+        Some((_, known)) => *known = value,
+        None => environment.push((name, value)),
+    }
+}
+
+fn nothing_to_run(prompt: bool) -> Failure {
+    let failure = if prompt {
+        Failure::usage(
+            "conversations with agents are not in this version: a prompt cannot be dispatched, a job can",
+        )
+    } else {
+        Failure::usage("there is nothing to run")
+    };
+    failure
+        .hint("decklog dispatch --exec 'CMD' runs a line of shell")
+        .hint("decklog dispatch -- PROG ARG.. runs a program without a shell")
+}
+
+fn screen(row: &Row, short: &str, existing: bool) -> String {
+    let name = text::shown(&row.name);
+    let word = match row.state.as_str() {
+        _ if existing => "exists",
+        "queued" => "queued",
+        "failed"
+            if row.process == "none" || row.reason.as_ref().is_some_and(|reason| reason.kind == "spawn") =>
+        {
+            return format!("failed {short} · {name}\n");
+        }
+        _ => "dispatched",
+    };
+    let beside = match word {
+        "exists" => format!(" · {}", row.state),
+        "queued" => format!(" · {}", outcome::waits_for(row)),
+        _ => String::new(),
+    };
+    let follow = format!("decklog logs -f {short}");
+    let stop = format!("decklog stop {short}");
+    let width = follow.len();
+    format!("{word} {short} · {name}{beside}\n  {follow}   follow its output\n  {stop:width$}   stop it\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use decklog_protocol::row::{Reason, WakeRow};
+
+    use super::*;
+    use crate::render::samples::job;
+
+    #[test]
+    fn what_follows_a_dispatch() {
+        let row = job("7c5dcf5d", "flaky-test-fix", "working", 0);
+        insta::assert_snapshot!(screen(&row, "7c5dcf5d", false), @"
+        dispatched 7c5dcf5d · flaky-test-fix
+          decklog logs -f 7c5dcf5d   follow its output
+          decklog stop 7c5dcf5d      stop it
+        ");
+        let queued = Row {
+            wake: Some(WakeRow { kind: "slot".into(), until: None, ids: Vec::new() }),
+            state: "queued".into(),
+            ..row.clone()
+        };
+        insta::assert_snapshot!(screen(&queued, "7c5dcf5d", false).lines().next().unwrap(), @"queued 7c5dcf5d · flaky-test-fix · waits for a free slot");
+        insta::assert_snapshot!(screen(&row, "7c5dcf5d", true).lines().next().unwrap(), @"exists 7c5dcf5d · flaky-test-fix · working");
+        let reason =
+            Reason { kind: "spawn".into(), text: "no such file".into(), by: "worker".into(), seq: 3 };
+        let failed = Row { reason: Some(reason), state: "failed".into(), ..row };
+        insta::assert_snapshot!(screen(&failed, "7c5dcf5d", false), @"failed 7c5dcf5d · flaky-test-fix");
+    }
+
+    #[test]
+    fn only_jobs_are_in_this_version() {
+        insta::assert_snapshot!(nothing_to_run(true).message(), @"
+        conversations with agents are not in this version: a prompt cannot be dispatched, a job can
+
+        hint: decklog dispatch --exec 'CMD' runs a line of shell
+        hint: decklog dispatch -- PROG ARG.. runs a program without a shell
+        ");
+    }
+
+    #[test]
+    fn a_variable_of_the_line_comes_before_the_shells() {
+        let mut environment = vec![("A".into(), "1".into()), ("B".into(), "2".into())];
+        set(&mut environment, "A".into(), "3".into());
+        set(&mut environment, "C".into(), "4".into());
+        assert_eq!(
+            environment,
+            [("A", "3"), ("B", "2"), ("C", "4")].map(|(name, value)| (name.into(), value.into()))
+        );
+    }
+}

@@ -1,0 +1,41 @@
+//! `verify`: whether the log is whole.
+
+use decklog_protocol::message::{Reply, Request};
+
+use crate::cli::Verify;
+use crate::client::{self, IfNone, Patience, Trouble, unexpected};
+use crate::console::{self, Console};
+use crate::error::{Failure, Kind};
+use crate::render::verified;
+use crate::role;
+use crate::surroundings;
+
+/// Checks the log: by the supervisor, or without one if it cannot start because of what is to be found.
+pub(super) fn run(args: &Verify, console: &mut Console) -> Result<u8, Failure> {
+    let home = surroundings::home()?;
+    let request = Request::Verify { expect: args.expect.clone() };
+    let verdict = client::ask(&home, &request, IfNone::Start, Patience::Unlimited)
+        .and_then(|mut answers| answers.verdict());
+    let found = match verdict {
+        Ok(Reply::Verified(found)) => found,
+        Ok(_) => return Err(unexpected("a check was answered with something else")),
+        Err(Trouble::Damaged(_)) => role::verify_offline(&home, args.expect.as_deref())?,
+        Err(trouble) => return Err(trouble.into()),
+    };
+    if args.json {
+        console.json(&found)?;
+    } else {
+        console.screen(&verified::screen(&found, args.expect.as_deref(), console.style()))?;
+    }
+    if found.ok {
+        return Ok(0);
+    }
+    console.flush()?;
+    if found.first_bad.is_some() {
+        console::error(&format!(
+            "\nhint: copy {} somewhere safe before anything else\n",
+            home.log().display()
+        ));
+    }
+    Ok(Kind::Failed.code())
+}

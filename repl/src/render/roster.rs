@@ -1,0 +1,266 @@
+//! The roster: `ls`. Grouped, the rows that need a person first, one line a row.
+
+use decklog_protocol::message::ShortRow;
+use decklog_protocol::row::Row;
+
+use super::style::{self, Paint, Style};
+use super::table::{self, Cell, Column, Line};
+use super::{outcome, text, when};
+
+/// People see at most this many finished rows unless they ask for all.
+const FINISHED_SHOWN: usize = 20;
+
+/// Which rows were asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// What matters now: older finished rows fold into one line.
+    Folded,
+    /// Every row, and those that left.
+    All,
+}
+
+/// The groups, in the order in which they are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Group {
+    Review,
+    Pinned,
+    NeedsInput,
+    Working,
+    Queued,
+    Idle,
+    Unknown,
+    Finished,
+    Left,
+}
+
+impl Group {
+    const ALL: [Self; 9] = [
+        Self::Review,
+        Self::Pinned,
+        Self::NeedsInput,
+        Self::Working,
+        Self::Queued,
+        Self::Idle,
+        Self::Unknown,
+        Self::Finished,
+        Self::Left,
+    ];
+
+    fn of(row: &Row) -> Self {
+        match row.state.as_str() {
+            _ if row.left.is_some() => Self::Left,
+            _ if row.review.as_deref() == Some("pending") || !row.pull_requests.is_empty() => Self::Review,
+            _ if row.pinned => Self::Pinned,
+            "blocked" => Self::NeedsInput,
+            "working" => Self::Working,
+            "queued" => Self::Queued,
+            "idle" => Self::Idle,
+            "unknown" => Self::Unknown,
+            _ => Self::Finished,
+        }
+    }
+
+    fn heading(self) -> &'static str {
+        match self {
+            Self::Review => "Ready for review",
+            Self::Pinned => "Pinned",
+            Self::NeedsInput => "Needs input",
+            Self::Working => "Working",
+            Self::Queued => "Queued",
+            Self::Idle => "Idle",
+            Self::Unknown => "Unknown",
+            Self::Finished => "Finished",
+            Self::Left => "Left the roster",
+        }
+    }
+}
+
+/// The rows as a screen. No rows: the empty text.
+pub(crate) fn screen(rows: &[ShortRow], extent: Extent, style: Style) -> String {
+    let columns = [
+        Column::Mark,
+        Column::Left,
+        Column::Left,
+        Column::Left,
+        Column::Gives,
+        Column::Left,
+        Column::Left,
+        Column::Right,
+    ];
+    let mut lines = Vec::new();
+    for group in Group::ALL {
+        let mut rows: Vec<_> = rows.iter().filter(|row| Group::of(&row.row) == group).collect();
+        if rows.is_empty() {
+            continue;
+        }
+        if matches!(group, Group::Finished | Group::Left) {
+            rows.sort_by(|a, b| b.row.finished_at.cmp(&a.row.finished_at));
+        }
+        let folded = match (group, extent) {
+            (Group::Finished, Extent::Folded) => rows.len().saturating_sub(FINISHED_SHOWN),
+            _ => 0,
+        };
+        lines.push(Line::Heading(group.heading().into(), Paint::Bold));
+        lines.extend(rows.iter().take(rows.len() - folded).map(|row| line(row)));
+        if folded > 0 {
+            lines.push(Line::Heading(format!("… {folded} more finished (decklog ls --all)"), Paint::Dim));
+        }
+    }
+    table::render(&columns, &lines, style)
+}
+
+fn line(row: &ShortRow) -> Line {
+    let ShortRow { short, row } = row;
+    let paint = style::of_state(&row.state);
+    let in_review = Group::of(row) == Group::Review;
+    let mark = if in_review { "◆" } else { style::mark(&row.state) };
+    let pull_request =
+        row.pull_requests.first().map(|url| format!("#{}", url.rsplit('/').next().unwrap_or(url)));
+    Line::Cells(vec![
+        Cell::new(mark).paint(paint),
+        Cell::new(short),
+        Cell::new(&row.name),
+        Cell::new(&row.state).paint(paint),
+        Cell::new(&summary(row)),
+        Cell::new(&pull_request.unwrap_or_default()),
+        Cell::new(row.agent.as_deref().unwrap_or(&row.kind)).paint(Paint::Dim),
+        Cell::new(&when::age(row.age_seconds)).paint(Paint::Dim),
+    ])
+}
+
+fn summary(row: &Row) -> String {
+    match &row.left {
+        Some(left) => format!("{} · {} by {}", outcome::summary(row), left.why, left.by),
+        None => outcome::summary(row),
+    }
+}
+
+/// Whether every word is found in its name, command, prompt or summary, whatever the case.
+pub(crate) fn matches(row: &Row, words: &[String]) -> bool {
+    let fields = [Some(&row.name), row.command.as_ref(), row.prompt.as_ref(), row.summary.as_ref()];
+    let found = |word: &String| {
+        let word = word.to_lowercase();
+        fields.iter().flatten().any(|field| field.to_lowercase().contains(&word))
+    };
+    words.iter().all(found)
+}
+
+/// What stands in place of an empty roster: for a person, not for a script.
+pub(crate) fn nothing(extent: Extent) -> String {
+    match extent {
+        Extent::Folded => "nothing on the roster (decklog ls --all shows what left it)".into(),
+        Extent::All => {
+            format!("{} so far (decklog dispatch --exec CMD starts one)", text::count(0, "session"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use decklog_protocol::row::{AskRow, LeftRow, WakeRow};
+
+    use super::super::samples::{failed, job, short};
+    use super::*;
+
+    fn fleet() -> Vec<ShortRow> {
+        let done = Row { exit_code: Some(0), ..job("e0c7aa19", "build", "done", 268) };
+        let working = Row {
+            summary: Some("collected 812 items \u{1b}[31m… 61%".into()),
+            ..job("03aa91cd", "test", "working", 180)
+        };
+        let queued = Row {
+            wake: Some(WakeRow { kind: "slot".into(), until: None, ids: Vec::new() }),
+            started_at: None,
+            ..job("55d0e1b8", "docs-for-api", "queued", 7_300)
+        };
+        let blocked = Row {
+            kind: "conversation".into(),
+            agent: Some("claude".into()),
+            summary: Some("wants to run `rm -rf target/`".into()),
+            waiting_for: Some(AskRow {
+                ask_id: "1.0".into(),
+                kind: "permission".into(),
+                text: "wants to run `rm -rf target/`".into(),
+                tool: None,
+                options: Vec::new(),
+                since: "2026-11-20T08:36:00.000Z".into(),
+            }),
+            ..job("7c5dcf5d", "flaky-test-fix", "blocked", 2_460)
+        };
+        let migrate = failed("4be2d7f3", "migrate", 540, 101, "3 assertions in tests/db.rs");
+        let pinned = Row { pinned: true, ..job("b1e4f702", "watch", "working", 90_000) };
+        let left = Row {
+            left: Some(LeftRow {
+                at: "2026-11-20T08:40:00.000Z".into(),
+                by: "finished_job".into(),
+                why: "reaped".into(),
+            }),
+            exit_code: Some(0),
+            ..job("aa00bb11", "old", "done", 900_000)
+        };
+        [done, working, queued, blocked, migrate, pinned, left].into_iter().map(short).collect()
+    }
+
+    #[test]
+    fn what_needs_a_person_stands_first() {
+        insta::assert_snapshot!(screen(&fleet(), Extent::All, Style::PLAIN), @"
+        Pinned
+        ◐  b1e4f702  watch           working                                            job     25h
+        Needs input
+        ●  7c5dcf5d  flaky-test-fix  blocked  wants to run `rm -rf target/`             claude  41m
+        Working
+        ◐  03aa91cd  test            working  collected 812 items ␛[31m… 61%            job      3m
+        Queued
+        ○  55d0e1b8  docs-for-api    queued   waits for a free slot                     job      2h
+        Finished
+        ✓  e0c7aa19  build           done     exit 0 in 2m 14s                          job      4m
+        ✗  4be2d7f3  migrate         failed   exit 101 · 3 assertions in tests/db.rs    job      9m
+        Left the roster
+        ✓  aa00bb11  old             done     exit 0 in 5d 5h · reaped by finished_job  job     10d
+        ");
+    }
+
+    #[test]
+    fn a_narrow_terminal_cuts_the_summary_only() {
+        let style = Style { color: false, width: Some(72) };
+        insta::assert_snapshot!(screen(&fleet()[..5], Extent::Folded, style), @"
+        Needs input
+        ●  7c5dcf5d  flaky-test-fix  blocked  wants to run `rm -…  claude  41m
+        Working
+        ◐  03aa91cd  test            working  collected 812 item…  job      3m
+        Queued
+        ○  55d0e1b8  docs-for-api    queued   waits for a free s…  job      2h
+        Finished
+        ✓  e0c7aa19  build           done     exit 0 in 2m 14s     job      4m
+        ✗  4be2d7f3  migrate         failed   exit 101 · 3 asser…  job      9m
+        ");
+    }
+
+    #[test]
+    fn older_finished_rows_fold_for_people() {
+        let rows: Vec<_> = (0..23)
+            .map(|number| short(failed(&format!("{number:02}aa0000"), "job", 100 + number, 1, "")))
+            .collect();
+        let folded = screen(&rows, Extent::Folded, Style::PLAIN);
+        assert_eq!(folded.lines().count(), 1 + 20 + 1);
+        insta::assert_snapshot!(folded.lines().last().unwrap(), @"  … 3 more finished (decklog ls --all)");
+        assert_eq!(screen(&rows, Extent::All, Style::PLAIN).lines().count(), 1 + 23);
+    }
+
+    #[test]
+    fn colour_is_the_state_and_nothing_else() {
+        let style = Style { color: true, width: None };
+        let painted = screen(&fleet()[..1], Extent::Folded, style);
+        assert!(painted.contains("\u{1b}[32mdone\u{1b}[0m"), "{painted:?}");
+    }
+
+    #[test]
+    fn words_are_found_in_any_case_in_name_command_and_summary() {
+        let row = failed("4be2d7f3", "migrate", 540, 101, "3 assertions");
+        let matches =
+            |words: &[&str]| matches(&row, &words.iter().map(|word| (*word).into()).collect::<Vec<_>>());
+        assert!(matches(&["MIGRATE", "assert"]));
+        assert!(matches(&["cargo"]));
+        assert!(!matches(&["migrate", "nope"]));
+    }
+}

@@ -1,0 +1,146 @@
+//! Aligned columns. Knows widths and paint; not what the cells mean.
+
+use super::style::{Paint, Style};
+use super::text;
+
+/// One cell: text that is fit for a screen, and its paint.
+#[derive(Debug, Clone)]
+pub(crate) struct Cell {
+    text: String,
+    paint: Paint,
+}
+
+impl Cell {
+    /// Text from anywhere: control characters become symbols.
+    pub(crate) fn new(value: &str) -> Self {
+        Self { text: text::shown(value).into_owned(), paint: Paint::Plain }
+    }
+
+    /// With this paint.
+    #[must_use]
+    pub(crate) fn paint(mut self, paint: Paint) -> Self {
+        self.paint = paint;
+        self
+    }
+}
+
+/// How a column is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Column {
+    /// One character, close to what follows it.
+    Mark,
+    /// From the left, as wide as its widest cell.
+    Left,
+    /// To the right.
+    Right,
+    /// From the left, and the one that gives way when the terminal is too narrow.
+    Gives,
+}
+
+/// A line of a table: cells, or a heading between them.
+#[derive(Debug, Clone)]
+pub(crate) enum Line {
+    /// Cells, one for each column.
+    Cells(Vec<Cell>),
+    /// Text on its own.
+    Heading(String, Paint),
+}
+
+const GAP: usize = 2;
+const INDENT: usize = 2;
+/// A column that gives way keeps at least so many columns.
+const GIVES_MIN: usize = 12;
+
+/// The lines, aligned; every line ends with a line break.
+pub(crate) fn render(columns: &[Column], lines: &[Line], style: Style) -> String {
+    let widths = widths(columns, lines, style);
+    let mut out = String::new();
+    for line in lines {
+        match line {
+            Line::Heading(text, paint) => {
+                out.push_str(&" ".repeat(INDENT));
+                let columns = style.width.map_or(usize::MAX, |width| width.saturating_sub(INDENT));
+                out.push_str(&style.paint(*paint, &text::cut(text, columns)));
+            }
+            Line::Cells(cells) => push_cells(&mut out, columns, &widths, cells, style),
+        }
+        out.push('\n');
+    }
+    out
+}
+
+fn push_cells(out: &mut String, columns: &[Column], widths: &[usize], cells: &[Cell], style: Style) {
+    let mut line = " ".repeat(INDENT);
+    // Spaces are held back until text follows, so that no line ends with them.
+    let mut spaces = 0;
+    for ((cell, column), width) in cells.iter().zip(columns).zip(widths) {
+        if *width == 0 {
+            continue;
+        }
+        let text = text::cut(&cell.text, *width);
+        let free = width - text::width(&text).min(*width);
+        let (before, after) = if *column == Column::Right { (free, 0) } else { (0, free) };
+        if text.is_empty() {
+            spaces += before + after + gap(*column);
+            continue;
+        }
+        line.push_str(&" ".repeat(spaces + before));
+        line.push_str(&style.paint(cell.paint, &text));
+        spaces = after + gap(*column);
+    }
+    out.push_str(&line);
+}
+
+/// Columns between this one and the next.
+fn gap(column: Column) -> usize {
+    if column == Column::Mark { 1 } else { GAP }
+}
+
+fn widths(columns: &[Column], lines: &[Line], style: Style) -> Vec<usize> {
+    let mut widths = vec![0; columns.len()];
+    for line in lines {
+        let Line::Cells(cells) = line else { continue };
+        for (width, cell) in widths.iter_mut().zip(cells) {
+            *width = (*width).max(text::width(&cell.text));
+        }
+    }
+    let Some(terminal) = style.width else { return widths };
+    let shown = widths.iter().zip(columns).filter(|(width, _)| **width > 0);
+    let used = INDENT + shown.map(|(width, column)| width + gap(*column)).sum::<usize>() - GAP;
+    let mut excess = used.saturating_sub(terminal);
+    for (width, column) in widths.iter_mut().zip(columns) {
+        if *column == Column::Gives {
+            let given = excess.min(width.saturating_sub(GIVES_MIN));
+            *width -= given;
+            excess -= given;
+        }
+    }
+    widths
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_align_and_the_one_that_gives_is_cut() {
+        let row =
+            |name: &str, what: &str, age: &str| Line::Cells([name, what, "", age].map(Cell::new).into());
+        let lines = [
+            Line::Heading("Working".into(), Paint::Bold),
+            row("日本", "collected 812 items and more", "3m"),
+            row("test", "", "41m"),
+        ];
+        let columns = [Column::Left, Column::Gives, Column::Left, Column::Right];
+        insta::assert_snapshot!(render(&columns, &lines, Style { color: false, width: Some(30) }), @r"
+          Working
+          日本  collected 812 it…   3m
+          test                     41m
+        ");
+        insta::assert_snapshot!(render(&columns, &lines, Style::PLAIN), @r"
+          Working
+          日本  collected 812 items and more   3m
+          test                                41m
+        ");
+    }
+}
