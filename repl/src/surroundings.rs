@@ -1,6 +1,8 @@
 //! What a verb takes from the shell that it was typed in: variables, the working directory, the file mode mask.
 
 use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
@@ -57,8 +59,11 @@ pub(crate) fn absolute(path: &OsStr) -> Result<PathBuf, Failure> {
 
 /// The file mode mask. Read where asking for it changes nothing; `None` where it is not told.
 pub(crate) fn umask() -> Option<u32> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("Umask:"))?;
+    // It is the second line.
+    let mut bytes = [0; 256];
+    let read = File::open("/proc/self/status").and_then(|mut file| file.read(&mut bytes)).ok()?;
+    let text = String::from_utf8_lossy(&bytes[..read]);
+    let line = text.lines().find_map(|line| line.strip_prefix("Umask:"))?;
     u32::from_str_radix(line.trim(), 8).ok()
 }
 

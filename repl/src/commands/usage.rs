@@ -85,10 +85,10 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_line_is_one_sentence() {
         insta::assert_snapshot!(said("decklog stpo build"), @"
-        unrecognized subcommand 'stpo'
+        no such verb: 'stpo'
 
-        hint: some similar subcommands exist: 'restore', 'history', 'stop'
-        hint: usage: decklog [OPTIONS] [COMMAND]
+        hint: similar verbs are: 'restore', 'history', 'stop'
+        hint: usage: decklog [OPTIONS] [VERB]
         hint: `--help` says more
         ");
         insta::assert_snapshot!(said("decklog stop"), @"

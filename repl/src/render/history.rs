@@ -318,7 +318,7 @@ mod tests {
     #[test]
     fn a_life_in_words() {
         insta::assert_snapshot!(of_session(&life(), &when(), Style::PLAIN), @r#"
-        09:12:03  dispatched  "make test␛[2J"  job in /home/u/web at 3f2a9c1 · limit 30m 0s  by you (cli)
+        09:12:03  dispatched  "make test␛[2J"  job in /home/u/web at 3f2a9c1 · limit 30m  by you (cli)
         09:12:03  intended    run 1
         09:12:04  started     run 1 · pid 4312
         09:19:00  to stop     10 s to end by itself  by you (cli)

@@ -205,18 +205,18 @@ mod tests {
     fn what_needs_a_person_stands_first() {
         insta::assert_snapshot!(screen(&fleet(), Extent::All, Style::PLAIN), @"
         Pinned
-        ◐  b1e4f702  watch           working                                            job     25h
+        ◐ b1e4f702  watch           working                                            job     25h
         Needs input
-        ●  7c5dcf5d  flaky-test-fix  blocked  wants to run `rm -rf target/`             claude  41m
+        ● 7c5dcf5d  flaky-test-fix  blocked  wants to run `rm -rf target/`             claude  41m
         Working
-        ◐  03aa91cd  test            working  collected 812 items ␛[31m… 61%            job      3m
+        ◐ 03aa91cd  test            working  collected 812 items ␛[31m… 61%            job      3m
         Queued
-        ○  55d0e1b8  docs-for-api    queued   waits for a free slot                     job      2h
+        ○ 55d0e1b8  docs-for-api    queued   waits for a free slot                     job      2h
         Finished
-        ✓  e0c7aa19  build           done     exit 0 in 2m 14s                          job      4m
-        ✗  4be2d7f3  migrate         failed   exit 101 · 3 assertions in tests/db.rs    job      9m
+        ✓ e0c7aa19  build           done     exit 0 in 2m 14s                          job      4m
+        ✗ 4be2d7f3  migrate         failed   exit 101 · 3 assertions in tests/db.rs    job      9m
         Left the roster
-        ✓  aa00bb11  old             done     exit 0 in 5d 5h · reaped by finished_job  job     10d
+        ✓ aa00bb11  old             done     exit 0 in 5d 5h · reaped by finished_job  job     10d
         ");
     }
 
@@ -225,14 +225,14 @@ mod tests {
         let style = Style { color: false, width: Some(72) };
         insta::assert_snapshot!(screen(&fleet()[..5], Extent::Folded, style), @"
         Needs input
-        ●  7c5dcf5d  flaky-test-fix  blocked  wants to run `rm -…  claude  41m
+        ● 7c5dcf5d  flaky-test-fix  blocked  wants to run `rm -r…  claude  41m
         Working
-        ◐  03aa91cd  test            working  collected 812 item…  job      3m
+        ◐ 03aa91cd  test            working  collected 812 items…  job      3m
         Queued
-        ○  55d0e1b8  docs-for-api    queued   waits for a free s…  job      2h
+        ○ 55d0e1b8  docs-for-api    queued   waits for a free sl…  job      2h
         Finished
-        ✓  e0c7aa19  build           done     exit 0 in 2m 14s     job      4m
-        ✗  4be2d7f3  migrate         failed   exit 101 · 3 asser…  job      9m
+        ✓ e0c7aa19  build           done     exit 0 in 2m 14s      job      4m
+        ✗ 4be2d7f3  migrate         failed   exit 101 · 3 assert…  job      9m
         ");
     }
 

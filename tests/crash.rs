@@ -1,0 +1,298 @@
+//! Crashes of the real thing: supervisors, workers and everything at once, killed while real jobs run. Nothing that
+//! was acknowledged may be lost, and no row may lie.
+
+#[path = "crash/support.rs"]
+mod support;
+
+use std::fs;
+use std::process::Stdio;
+use std::thread;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use support::{Instance, finish, is_alive, kill_and_wait, number, time, until};
+
+/// Waits until a file is there.
+fn file_there(path: &std::path::Path) {
+    until(&format!("{} is there", path.display()), || path.exists());
+}
+
+/// A shell line that prints, waits until a file is there, prints again and ends so.
+fn waits_for(go: &std::path::Path, end: &str) -> String {
+    format!("echo begun; until [ -e '{}' ]; do sleep 0.01; done; echo ended; {end}", go.display())
+}
+
+#[test]
+fn what_ended_while_nobody_watched_has_its_true_code_time_and_output() {
+    let instance = Instance::new();
+    let (soon, late) = (instance.work().join("soon"), instance.work().join("late"));
+    let codes = [0, 7, 101];
+    let ended: Vec<String> =
+        codes.iter().map(|code| instance.dispatch(&waits_for(&soon, &format!("exit {code}")))).collect();
+    let signalled = instance.dispatch(&waits_for(&soon, "kill -SEGV $$"));
+    let goes_on = instance.dispatch(&waits_for(&late, "exit 3"));
+    let shells: Vec<i64> =
+        ended.iter().chain([&signalled]).map(|id| number(&instance.row(id), "pid")).collect();
+
+    instance.kill_supervisor();
+    fs::write(&soon, "").unwrap();
+    until("the jobs have ended", || shells.iter().all(|pid| !is_alive(*pid as i32)));
+    let back_at = jiff::Timestamp::now().as_millisecond();
+
+    let finished = |id: &str| instance.row_when(id, "its end is known", |row| row["process"] == "exited");
+    for (id, code) in ended.iter().zip(codes) {
+        let row = finished(id);
+        assert_eq!(number(&row, "exitCode"), code, "{row:#}");
+        assert_eq!(row["state"], if code == 0 { "done" } else { "failed" });
+        assert!(time(&row, "finishedAt") <= back_at, "it ended before anybody was back: {row:#}");
+        assert!(time(&row, "startedAt") <= time(&row, "finishedAt"));
+        assert_eq!(instance.run(&["logs", id]).code(0).stdout, "begun\nended\n");
+    }
+    let row = finished(&signalled);
+    assert_eq!((&row["state"], number(&row, "signal")), (&Value::from("failed"), 11));
+    assert_eq!(row["reason"]["kind"], "signal");
+
+    let row = instance.row(&goes_on);
+    assert_eq!((&row["state"], &row["process"]), (&Value::from("working"), &Value::from("alive")));
+    fs::write(&late, "").unwrap();
+    instance.finished(std::slice::from_ref(&goes_on));
+    assert_eq!(number(&instance.row(&goes_on), "exitCode"), 3);
+    let verified = instance.json(&["verify", "--json"]);
+    assert_eq!((&verified["ok"], &verified["foldEqual"]), (&Value::from(true), &Value::from(true)));
+}
+
+/// Dispatches all the time while the supervisor is killed all the time.
+#[test]
+fn whatever_was_acknowledged_survives_kills_at_any_moment() {
+    const JOBS: i64 = 60;
+    const KILLS: u32 = 25;
+    let instance = Instance::new();
+    instance.supervisor();
+    let acknowledged = thread::scope(|scope| {
+        let dispatcher = scope.spawn(|| {
+            let mut acknowledged = Vec::new();
+            for job in 0..JOBS {
+                let line = format!("echo {job}; exit {}", job % 5);
+                let ran = instance.run(&["dispatch", "--quiet", "--exec", &line]);
+                // A dispatch that was cut off by a kill may fail; it must not claim success.
+                if ran.code == 0 {
+                    acknowledged.push((ran.stdout.trim().to_owned(), job));
+                }
+            }
+            acknowledged
+        });
+        for _ in 0..KILLS {
+            if dispatcher.is_finished() {
+                break;
+            }
+            let status = instance.run(&["daemon", "status", "--json"]);
+            if let Some(pid) = (status.code == 0).then(|| status.json()["pid"].as_i64()).flatten() {
+                let _ = kill(Pid::from_raw(pid as i32), Signal::SIGKILL);
+            }
+        }
+        dispatcher.join().unwrap()
+    });
+    assert!(!acknowledged.is_empty());
+    let ids: Vec<String> = acknowledged.iter().map(|(id, _)| id.clone()).collect();
+    instance.finished(&ids);
+    for (id, job) in &acknowledged {
+        let row = instance.row(id);
+        assert_eq!(number(&row, "exitCode"), job % 5, "{row:#}");
+        assert_eq!(row["runs"], 1, "it ran once: {row:#}");
+        assert_eq!(instance.run(&["logs", id]).code(0).stdout, format!("{job}\n"));
+    }
+    assert_eq!(instance.json(&["verify", "--json"])["ok"], true);
+}
+
+#[test]
+fn a_killed_worker_is_a_loss_with_its_evidence_and_nothing_of_it_lives() {
+    let instance = Instance::new();
+    let marker = instance.work().join("grandchild");
+    // A grandchild in a session of its own, as agents start their tools.
+    let line = format!(
+        "setsid sh -c 'echo $$ > {0}.tmp; mv {0}.tmp {0}; sleep 1000' & sleep 1000",
+        marker.display()
+    );
+    let id = instance.dispatch(&line);
+    file_there(&marker);
+    let grandchild: i32 = fs::read_to_string(&marker).unwrap().trim().parse().unwrap();
+    let row = instance.row(&id);
+    let (worker, shell) = (number(&row, "workerPid") as i32, number(&row, "pid") as i32);
+
+    kill(Pid::from_raw(worker), Signal::SIGKILL).unwrap();
+    let row = instance.row_when(&id, "the loss is recorded", |row| row["process"] == "lost");
+    assert_eq!((&row["state"], &row["reason"]["kind"]), (&Value::from("failed"), &Value::from("lost")));
+    let evidence = row["reason"]["text"].as_str().unwrap();
+    assert!(evidence.contains(&worker.to_string()), "{evidence}");
+    assert_eq!(row["exitCode"], Value::Null);
+    until("its processes are gone", || !is_alive(shell) && !is_alive(grandchild));
+}
+
+#[test]
+fn a_worker_that_died_while_nobody_watched_is_a_loss_when_others_lived_on() {
+    let instance = Instance::new();
+    let (lost, kept) = (instance.dispatch("sleep 1000"), instance.dispatch("sleep 1000"));
+    let row = instance.row(&lost);
+    instance.kill_supervisor();
+    kill_and_wait(number(&row, "workerPid") as i32);
+    let row = instance.row(&lost);
+    assert_eq!((&row["state"], &row["reason"]["kind"]), (&Value::from("failed"), &Value::from("lost")));
+    assert_eq!(instance.row(&kept)["state"], "working");
+    assert_eq!(instance.run(&["stop", &kept]).code(0).code, 0);
+}
+
+#[test]
+fn everything_killed_at_once_is_a_shutdown_and_never_a_success() {
+    let instance = Instance::new();
+    let ids: Vec<String> = (0..5).map(|_| instance.dispatch("sleep 1000")).collect();
+    let supervisor = instance.supervisor();
+    // The supervisor first: it must not live to see the others go.
+    let _ = kill(Pid::from_raw(supervisor), Signal::SIGSTOP);
+    let everything = instance.processes();
+    assert!(everything.len() > 10, "a supervisor, five workers, five jobs: {everything:?}");
+    let _ = kill(Pid::from_raw(supervisor), Signal::SIGKILL);
+    for pid in everything {
+        let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+    }
+    until("all are gone", || instance.processes().is_empty());
+    for id in &ids {
+        let row = instance.row(id);
+        assert_eq!(
+            (&row["state"], &row["process"]),
+            (&Value::from("failed"), &Value::from("lost")),
+            "{row:#}"
+        );
+        assert_eq!(row["reason"]["kind"], "shutdown", "{row:#}");
+    }
+}
+
+#[test]
+fn two_hundred_at_once_all_run() {
+    let instance = Instance::new();
+    instance.supervisor();
+    let ids: Vec<String> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..8)
+            .map(|_| {
+                scope.spawn(|| (0..25).map(|_| instance.dispatch("echo here; exit 4")).collect::<Vec<_>>())
+            })
+            .collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    instance.finished(&ids);
+    let rows = instance.json(&["ls", "--json"]);
+    let rows = rows.as_array().unwrap();
+    assert_eq!(rows.len(), 200);
+    for row in rows {
+        assert_eq!((number(row, "exitCode"), &row["summary"]), (4, &Value::from("here")), "{row:#}");
+    }
+    let names: std::collections::BTreeSet<_> = rows.iter().map(|row| row["name"].as_str()).collect();
+    assert_eq!(names.len(), 200, "made names are unique");
+}
+
+#[test]
+fn two_supervisors_never_run_on_one_instance() {
+    let instance = Instance::new();
+    // Many clients at once find no supervisor.
+    thread::scope(|scope| {
+        for _ in 0..12 {
+            scope.spawn(|| instance.run(&["ls"]).code(0));
+        }
+    });
+    let supervisor = instance.supervisor();
+    let is_supervisor = |pid: &i32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.split(|byte| *byte == 0).nth(1) == Some(b"daemon".as_slice())
+    };
+    until("the others have ended", || {
+        instance.processes().iter().filter(|pid| is_supervisor(pid)).count() == 1
+    });
+    assert_eq!(instance.supervisor(), supervisor);
+
+    // One in the foreground is refused while it lives, and leaves it alone.
+    let refused = instance.run(&["daemon", "run"]);
+    assert_ne!(refused.code, 0);
+    assert!(refused.stderr.contains(&supervisor.to_string()), "{refused:?}");
+    assert_eq!(instance.supervisor(), supervisor);
+
+    // What a killed one leaves is taken over.
+    kill_and_wait(supervisor);
+    assert!(instance.home().join("run/supervisor.sock").exists(), "a stale socket is left");
+    assert_ne!(instance.supervisor(), supervisor);
+}
+
+#[test]
+fn a_restart_keeps_what_runs() {
+    let instance = Instance::new();
+    let id = instance.dispatch("sleep 1000");
+    let (before, pid) = (instance.supervisor(), instance.row(&id)["pid"].clone());
+    let refused = instance.run(&["daemon", "stop"]).code(4);
+    assert!(refused.stderr.contains("--keep-workers"), "{refused:?}");
+    instance.run(&["daemon", "restart"]).code(0);
+    assert_ne!(instance.supervisor(), before);
+    let row = instance.row(&id);
+    assert_eq!((&row["state"], &row["pid"]), (&Value::from("working"), &pid));
+    instance.run(&["daemon", "stop", "--any"]).code(0);
+    until("everything has ended", || instance.processes().is_empty());
+    assert_eq!(instance.row(&id)["state"], "stopped");
+}
+
+#[test]
+fn following_output_has_no_gap_across_history_and_live() {
+    let instance = Instance::new();
+    let go = instance.work().join("go");
+    let line =
+        format!("seq 1 20000; until [ -e '{}' ]; do sleep 0.01; done; seq 20001 40000; exit 0", go.display());
+    let id = instance.dispatch(&line);
+    let mut follow = instance.command(&["logs", "-f", &id]);
+    let follow = follow.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    instance.row_when(&id, "the first half is out", |row| row["summary"] == "20000");
+    fs::write(&go, "").unwrap();
+    let ran = finish(follow).code(0);
+    let expected: String = (1..=40000).map(|number| format!("{number}\n")).collect();
+    assert!(ran.stdout == expected, "{} of {} bytes", ran.stdout.len(), expected.len());
+}
+
+#[test]
+fn the_past_is_as_it_was_and_a_gap_is_unknown() {
+    let instance = Instance::new();
+    let id = instance.dispatch("sleep 1000");
+    instance.row_when(&id, "it is recorded as running", |row| row["pid"].is_i64());
+    let log = instance.json(&["history", "--json"]);
+    let last = log.as_array().unwrap().last().unwrap()["seq"].as_i64().unwrap();
+    instance.kill_supervisor();
+    let in_the_gap = jiff::Timestamp::now();
+    // The gap is longer than a millisecond, the log's resolution.
+    until("the gap lasts", || jiff::Timestamp::now().as_millisecond() > in_the_gap.as_millisecond() + 5);
+    let pid = instance.row(&id)["pid"].as_i64().unwrap();
+    instance.run(&["stop", &id]).code(0);
+    until("it has ended", || !is_alive(pid as i32));
+
+    let state = |moment: &str| instance.json(&["show", &id, "--at", moment, "--json"])["state"].clone();
+    assert_eq!(state(&format!("seq:{last}")), "working");
+    assert_eq!(state(&in_the_gap.to_string()), "unknown");
+    assert_eq!(instance.row(&id)["state"], "stopped");
+    let before = instance.json(&["ls", "--at", "seq:1", "--json"]);
+    assert_eq!(before, Value::Array(vec![]));
+}
+
+#[test]
+fn a_supervisor_started_inside_a_session_outlives_it() {
+    let instance = Instance::new();
+    let outer = instance.dispatch("echo ready; sleep 1000");
+    instance.row_when(&outer, "it is ready", |row| row["summary"] == "ready");
+    // The supervisor dies; the next verb, inside a session, starts its successor as a descendant of that session.
+    let inner = instance.work().join("inner");
+    let inside = format!(
+        "sleep 0.5; until decklog ls >/dev/null; do :; done; touch '{}'; sleep 1000",
+        inner.display()
+    );
+    let host = instance.dispatch(&inside);
+    instance.kill_supervisor();
+    file_there(&inner);
+    let supervisor = instance.supervisor();
+    instance.run(&["stop", "--grace", "1s", &host]).code(0);
+    assert_eq!(instance.row(&host)["state"], "stopped");
+    assert_eq!(instance.supervisor(), supervisor, "it was not swept away with the session that started it");
+    assert_eq!(instance.row(&outer)["state"], "working");
+}

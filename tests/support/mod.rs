@@ -1,0 +1,275 @@
+//! An instance for one test: a fresh DECKLOG_HOME, the real binary with a deadline, and an end that leaves nothing
+//! running even when the test fails. Tests wait for states, never for time.
+
+#![expect(clippy::disallowed_methods, reason = "tests start the binary, and bound how long it may take")]
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A verb, or a state that is waited for, takes no longer than this on the slowest machine.
+const DEADLINE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// A separate instance.
+pub(crate) struct Instance {
+    folder: TempDir,
+    home: PathBuf,
+}
+
+/// What a verb said, and how it ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    /// The exit code; 128 + the signal if it was killed.
+    pub(crate) code: i32,
+    /// Standard output.
+    pub(crate) stdout: Vec<u8>,
+    /// Standard error.
+    pub(crate) stderr: String,
+}
+
+impl Ran {
+    /// Standard output as text.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.stdout.clone()).expect("what people read is UTF-8")
+    }
+
+    /// The JSON document on standard output.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+impl Instance {
+    /// A fresh one.
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::Builder::new().prefix("decklog-test-").tempdir().unwrap();
+        let home = folder.path().join("home");
+        Self { folder, home }
+    }
+
+    /// One whose home has a path that no socket address holds.
+    pub(crate) fn with_long_path() -> Self {
+        let mut instance = Self::new();
+        instance.home = instance.folder().join("a-long-name-".repeat(8)).join("another-".repeat(12));
+        fs::create_dir_all(&instance.home).unwrap();
+        instance
+    }
+
+    /// Its DECKLOG_HOME.
+    pub(crate) fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// A folder of the test's own; verbs run in it.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The binary with these words, not started yet.
+    pub(crate) fn command<W: AsRef<OsStr>>(&self, words: &[W]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_decklog"));
+        command.args(words).env_clear().current_dir(self.folder());
+        command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+        command.env("HOME", self.folder()).env("DECKLOG_HOME", &self.home).env("LANG", "C.UTF-8");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Starts a verb.
+    pub(crate) fn start<W: AsRef<OsStr>>(&self, words: &[W]) -> Running {
+        Running::of(self.command(words))
+    }
+
+    /// Runs a verb to its end.
+    pub(crate) fn run<W: AsRef<OsStr>>(&self, words: &[W]) -> Ran {
+        self.start(words).end()
+    }
+
+    /// Runs a verb that must succeed and say nothing on standard error; returns what it prints.
+    pub(crate) fn ok<W: AsRef<OsStr>>(&self, words: &[W]) -> String {
+        let ran = self.run(words);
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{ran:?}");
+        ran.text()
+    }
+
+    /// Runs a verb that must succeed; returns the JSON that it prints.
+    pub(crate) fn json<W: AsRef<OsStr>>(&self, words: &[W]) -> Value {
+        let ran = self.run(words);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        ran.json()
+    }
+
+    /// Runs a verb that must fail with this code and print nothing; returns what it says on standard error.
+    pub(crate) fn fails<W: AsRef<OsStr>>(&self, code: i32, words: &[W]) -> String {
+        let ran = self.run(words);
+        assert_eq!((ran.code, ran.text().as_str()), (code, ""), "{ran:?}");
+        assert_ne!(ran.stderr, "", "a failure says why");
+        ran.stderr
+    }
+
+    /// Dispatches a line of shell under a name; returns the full id.
+    pub(crate) fn dispatch(&self, name: &str, script: &str) -> String {
+        self.ok(&["dispatch", "--quiet", "--name", name, "--exec", script]).trim().to_owned()
+    }
+
+    /// Dispatches a job that goes on until it is told to end, and waits until it runs.
+    pub(crate) fn dispatch_until_told(&self, name: &str) {
+        let script = format!("echo begins; while [ ! -e {name}.go ]; do sleep 0.02; done; echo ends");
+        self.dispatch(name, &script);
+        self.until("its first line", || self.row(name)["summary"] == "begins");
+    }
+
+    /// Lets a job of [`Self::dispatch_until_told`] end.
+    pub(crate) fn tell(&self, name: &str) {
+        fs::write(self.folder().join(format!("{name}.go")), "").unwrap();
+    }
+
+    /// The row of a session.
+    pub(crate) fn row(&self, id: &str) -> Value {
+        self.json(&["show", "--json", id])
+    }
+
+    /// The supervisor's process.
+    pub(crate) fn supervisor(&self) -> i32 {
+        let pid = self.json(&["daemon", "status", "--json"])["pid"].as_i64();
+        pid.expect("a supervisor runs") as i32
+    }
+
+    /// Kills the supervisor as a crash would.
+    pub(crate) fn kill_supervisor(&self) {
+        let pid = self.supervisor();
+        kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+        self.until("the supervisor's death", || !is_running(pid));
+    }
+
+    /// Waits until something holds.
+    pub(crate) fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let begin = Instant::now();
+        while !holds() {
+            assert!(begin.elapsed() < DEADLINE, "in vain, in {}: {what}", self.folder().display());
+            thread::sleep(PAUSE);
+        }
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        // What is left is ended by pid: supervisor, workers and jobs all have the folder's unique path in their words
+        // or variables.
+        let begin = Instant::now();
+        loop {
+            let left = processes_of(self.folder());
+            for pid in &left {
+                let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
+            }
+            if left.is_empty() || begin.elapsed() > DEADLINE {
+                return;
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+}
+
+/// A verb that runs. One that is not waited for is killed.
+pub(crate) struct Running {
+    child: Child,
+    stdout: Option<thread::JoinHandle<Vec<u8>>>,
+    stderr: Option<thread::JoinHandle<Vec<u8>>>,
+}
+
+impl Running {
+    /// Starts it.
+    pub(crate) fn of(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let stdout = child.stdout.take().map(read_all);
+        let stderr = child.stderr.take().map(read_all);
+        Self { child, stdout, stderr }
+    }
+
+    /// Starts it with its standard output on a terminal of this width.
+    pub(crate) fn on_terminal(mut command: Command, columns: u16) -> Self {
+        let size = nix::pty::Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        let pty = nix::pty::openpty(Some(&size), None).unwrap();
+        command.stdout(Stdio::from(pty.slave)).env("TERM", "xterm-256color");
+        let mut running = Self::of(command);
+        running.stdout = Some(read_all(fs::File::from(pty.master)));
+        running
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> i32 {
+        self.child.id() as i32
+    }
+
+    /// Waits for its end.
+    pub(crate) fn end(mut self) -> Ran {
+        let status = self.wait();
+        let joined = |thread: Option<thread::JoinHandle<Vec<u8>>>| {
+            thread.map(|thread| thread.join().unwrap()).unwrap_or_default()
+        };
+        let stdout = joined(self.stdout.take());
+        let stderr = String::from_utf8_lossy(&joined(self.stderr.take())).into_owned();
+        let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
+        Ran { code, stdout, stderr }
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        let begin = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(begin.elapsed() < DEADLINE, "it did not end");
+            thread::sleep(PAUSE);
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn read_all(mut from: impl Read + Send + 'static) -> thread::JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // A terminal whose other side is closed ends with an error.
+        let _ = from.read_to_end(&mut bytes);
+        bytes
+    })
+}
+
+/// Whether a process runs: one that has ended and was not waited for does not.
+pub(crate) fn is_running(pid: i32) -> bool {
+    let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
+    !stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with(['Z', 'X']))
+}
+
+/// The processes with this folder's path among their words or variables.
+pub(crate) fn processes_of(folder: &Path) -> Vec<i32> {
+    let own = std::process::id() as i32;
+    let path = folder.as_os_str().as_bytes();
+    let has_path = |pid: &i32| {
+        ["environ", "cmdline"].iter().any(|file| {
+            let bytes = fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+            bytes.windows(path.len()).any(|window| window == path)
+        })
+    };
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    pids.filter(|pid| *pid != own && is_running(*pid) && has_path(pid)).collect()
+}

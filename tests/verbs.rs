@@ -1,0 +1,17 @@
+//! The verbs of the real binary, each against a fresh instance: what it prints and where, its exit codes, its JSON.
+
+#![allow(clippy::unwrap_used, reason = "these are tests, in functions of their own too")]
+
+#[path = "verbs/change.rs"]
+mod change;
+#[path = "verbs/daemon.rs"]
+mod daemon;
+#[path = "verbs/dispatch.rs"]
+mod dispatch;
+#[path = "verbs/look.rs"]
+mod look;
+mod support;
+#[path = "verbs/terminal.rs"]
+mod terminal;
+#[path = "verbs/wait.rs"]
+mod wait;
