@@ -52,6 +52,8 @@ pub struct Row {
     pub runs: u32,
     pub group: Option<String>,
     pub parent: Option<String>,
+    #[serde(default)]
+    pub timeout_ms: Option<u64>,
     pub after: Vec<String>,
     pub pull_requests: Vec<String>,
     pub input_tokens: Option<u64>,
@@ -187,6 +189,7 @@ impl Row {
             runs: run.map_or(0, |run| run.number),
             group: session.group.clone(),
             parent: dispatched.parent.map(|parent| parent.to_string()),
+            timeout_ms: dispatched.timeout_ms,
             after: Vec::new(),
             pull_requests: Vec::new(),
             input_tokens: None,

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 ///
 /// It starts by itself when a verb needs it, and stays until it is stopped.
 #[derive(Debug, Args)]
+#[command(disable_help_subcommand = true, subcommand_value_name = "VERB", subcommand_help_heading = "Verbs")]
 pub(crate) struct Daemon {
     /// What to do
     #[command(subcommand)]

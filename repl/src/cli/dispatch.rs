@@ -15,15 +15,20 @@ Examples:
   decklog dispatch --name nightly --timeout 2h -- cargo test --workspace
   decklog dispatch --key build-3f2a9c1 --quiet --exec 'make'  (again and again: one session)";
 
+const USAGE: &str = "\
+decklog dispatch [OPTIONS] --exec <CMD>
+       decklog dispatch [OPTIONS] -- <PROG> [ARG]...";
+
 /// Start a session in the background; prints its id, then how to follow it
 #[derive(Debug, Args)]
+#[command(override_usage = USAGE)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Dispatch {
     /// A prompt for an agent: caught here, to say that there are only jobs.
     #[arg(hide = true, value_name = "PROMPT")]
     pub(crate) prompt: Option<OsString>,
     /// A job without a shell: a program and its arguments, after `--`
-    #[arg(last = true, value_name = "PROG ARG", num_args = 1.., conflicts_with = "exec")]
+    #[arg(last = true, value_name = "PROG", num_args = 1.., conflicts_with = "exec")]
     pub(crate) program: Vec<OsString>,
     /// A job: a line for `sh -c`
     #[arg(long, value_name = "CMD", allow_hyphen_values = true)]

@@ -9,7 +9,9 @@ mod dispatch;
 mod look;
 mod values;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use values::event_kind;
 
@@ -46,8 +48,9 @@ Variables:
 #[command(name = "decklog", version, after_help = EXIT_CODES, infer_long_args = false, max_term_width = 100)]
 #[command(disable_help_subcommand = true, subcommand_value_name = "VERB", subcommand_help_heading = "Verbs")]
 pub(crate) struct Cli {
-    /// When to use colours
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorWhen::Auto)]
+    /// When to use colours; on a terminal unless NO_COLOR is set
+    #[arg(long, global = true, value_enum, value_name = "auto|always|never")]
+    #[arg(default_value_t = ColorWhen::Auto, hide_default_value = true, hide_possible_values = true)]
     pub(crate) color: ColorWhen,
     /// What to do
     #[command(subcommand)]
@@ -123,6 +126,16 @@ pub(crate) enum Verb {
     Demo,
     /// The version
     Version,
+    /// What a verb does, its flags and exit codes, an example
+    Help(Help),
+}
+
+/// What a verb does, its flags and exit codes, an example
+#[derive(Debug, Args)]
+pub(crate) struct Help {
+    /// Which verb; an overview if not given
+    #[arg(value_name = "VERB")]
+    pub(crate) verb: Vec<OsString>,
 }
 
 const DEMO_MANUAL: &str = "\
@@ -172,7 +185,7 @@ mod tests {
             let examples = help.lines().map(str::trim).filter(|line| line.starts_with("decklog "));
             let examples: Vec<_> = examples.map(ToOwned::to_owned).collect();
             let has_verbs = command.get_subcommands().next().is_some();
-            let exempt = ["version"].contains(&command.get_name());
+            let exempt = ["version", "help"].contains(&command.get_name());
             assert!(has_verbs || exempt || !examples.is_empty(), "{} has no example", command.get_name());
             found.extend(examples);
             command.get_subcommands().filter(|verb| !verb.is_hide_set()).for_each(|verb| visit(verb, found));

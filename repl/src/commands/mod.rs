@@ -64,6 +64,7 @@ fn run_verb(verb: Verb, console: &mut Console) -> Result<u8, Failure> {
         Verb::Verify(args) => verify::run(&args, console),
         Verb::Daemon(args) => daemon::run(args.verb, console),
         Verb::Demo => demo::run(console),
+        Verb::Help(args) => Ok(usage::help(args.verb)),
         Verb::Version => {
             console.line(concat!("decklog ", env!("CARGO_PKG_VERSION")))?;
             Ok(0)

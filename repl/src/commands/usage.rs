@@ -9,6 +9,12 @@ use crate::cli::ColorWhen;
 use crate::console::{self, Console};
 use crate::error::{Failure, Kind};
 
+/// Shows what a verb does.
+pub(super) fn help(verb: Vec<OsString>) -> u8 {
+    let words = std::iter::once("decklog".into()).chain(verb).chain(["--help".into()]);
+    super::run(words)
+}
+
 /// Shows help, or says what is wrong with the line; returns the exit code.
 pub(super) fn report(error: &clap::Error, words: &[OsString]) -> u8 {
     match error.kind() {

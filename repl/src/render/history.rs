@@ -38,15 +38,22 @@ pub(crate) fn line(event: &EventRow, of: Option<&str>, when: &When, style: Style
     if late(event) {
         parts.push(format!("(entered {})", when.clock(&event.at)));
     }
-    let description = parts.join("  ");
-    let description = text::shown(&description);
     let used = 2 + text::width(&time) + 2 + text::width(&session) + WORD_COLUMNS;
-    let description = match style.width {
-        Some(width) => text::cut(&description, width.saturating_sub(used).max(20)),
-        None => description,
-    };
+    let description = description(&parts, style.width.map(|width| width.saturating_sub(used).max(20)));
     let word = style.paint(said.paint, &format!("{:WORD_COLUMNS$}", said.word));
     format!("  {}  {session}{word}{description}", style.paint(Paint::Dim, &time)).trim_end().to_owned() + "\n"
+}
+
+/// The parts side by side. Where there is no room for all of them the first gives way, for it is the longest: a command.
+fn description(parts: &[String], columns: Option<usize>) -> String {
+    const FIRST_MIN: usize = 24;
+    let parts: Vec<_> = parts.iter().map(|part| text::shown(part)).collect();
+    let whole = parts.join("  ");
+    let (Some(columns), Some((first, rest))) = (columns, parts.split_first()) else { return whole };
+    let rest = rest.iter().map(|part| format!("  {part}")).collect::<String>();
+    let excess = text::width(&whole).saturating_sub(columns);
+    let first = text::cut(first, text::width(first).saturating_sub(excess).max(FIRST_MIN));
+    text::cut(&format!("{first}{rest}"), columns).into_owned()
 }
 
 fn late(event: &EventRow) -> bool {

@@ -59,6 +59,7 @@ pub(crate) fn job(id: &str, name: &str, state: &str, age_seconds: u64) -> Row {
         runs: 1,
         group: None,
         parent: None,
+        timeout_ms: None,
         after: Vec::new(),
         pull_requests: Vec::new(),
         input_tokens: None,

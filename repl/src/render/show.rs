@@ -43,6 +43,7 @@ fn lines(row: &Row, when: &When) -> Vec<(&'static str, String)> {
     line("base", row.base_commit.clone());
     line("group", row.group.clone());
     line("parent", row.parent.clone());
+    line("limit", row.timeout_ms.map(when::length));
     line("pinned", row.pinned.then(|| "yes: no timer takes it".into()));
     line("dispatched", moment(when, Some(&row.created_at)));
     line("started", moment(when, row.started_at.as_ref()));

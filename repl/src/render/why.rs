@@ -72,14 +72,15 @@ fn place_text(seq: u64, events: &[EventRow], when: &When) -> String {
     }
 }
 
+/// What did not end it, or did.
 fn limits(row: &Row) -> Option<String> {
-    let ran = when::length(outcome::ran_ms(row)?);
+    let ran = format!("it ran {}", when::length(outcome::ran_ms(row)?));
     let kind = row.reason.as_ref().map(|reason| reason.kind.as_str())?;
-    Some(match kind {
-        "request" => format!("it ran {ran}"),
-        "timeout" => format!("nobody asked it to stop; it ran {ran}, past its limit"),
-        _ => format!("nobody asked it to stop; it ran {ran}"),
-    })
+    let ran = match row.timeout_ms {
+        Some(limit_ms) => format!("its limit was {}, {ran}", when::length(limit_ms)),
+        None => ran,
+    };
+    Some(if kind == "request" { ran } else { format!("nobody asked it to stop; {ran}") })
 }
 
 #[cfg(test)]
@@ -92,7 +93,10 @@ mod tests {
 
     #[test]
     fn a_failure_names_what_it_rests_on() {
-        let row = failed("4be2d7f3", "migrate", 540, 101, "3 assertions in tests/db.rs");
+        let row = Row {
+            timeout_ms: Some(1_800_000),
+            ..failed("4be2d7f3", "migrate", 540, 101, "3 assertions in tests/db.rs")
+        };
         let exited = Exited {
             status: ExitStatus::Code(101),
             started_at: None,
@@ -113,7 +117,7 @@ mod tests {
         insta::assert_snapshot!(screen(&row, &events, &when(), Style::PLAIN), @r#"
         failed   because run 1 exited with 101   seq 8812  09:41:07
                  its last output line was "3 assertions in tests/db.rs"
-        nobody asked it to stop; it ran 4m 30s
+        nobody asked it to stop; its limit was 30m, it ran 4m 30s
 
         09:41:07  exited      code 101  3.9 KiB of output
         09:41:07  failed      exited with 101
