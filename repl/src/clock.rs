@@ -2,14 +2,31 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is the one clock of a client")]
 
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use decklog_engine::time::Time;
+use jiff::tz::TimeZone;
 
 /// Now, as the wall clock has it.
 pub(crate) fn now() -> Time {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Time(since.as_millis() as u64)
+}
+
+/// The local zone: of `TZ`, else of `/etc/localtime`, else UTC. One file is read; a library that knows every zone would
+/// first list them all, which costs more than all the rest of a verb.
+pub(crate) fn zone() -> TimeZone {
+    let file = |path: &Path| std::fs::read(path).ok().and_then(|bytes| TimeZone::tzif("local", &bytes).ok());
+    let named = |name: &str| {
+        let name = name.strip_prefix(':').unwrap_or(name);
+        file(&Path::new("/usr/share/zoneinfo").join(name)).or_else(|| TimeZone::posix(name).ok())
+    };
+    let zone = match std::env::var("TZ") {
+        Ok(name) => named(&name),
+        Err(_) => file(Path::new("/etc/localtime")),
+    };
+    zone.unwrap_or(TimeZone::UTC)
 }
 
 /// A moment by which something must have happened.

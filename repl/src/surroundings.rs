@@ -9,7 +9,6 @@ use std::path::{Component, Path, PathBuf};
 
 use decklog_engine::raw::Raw;
 use decklog_protocol::home::Home;
-use jiff::tz::TimeZone;
 
 use crate::clock;
 use crate::error::{Failure, Kind};
@@ -69,7 +68,7 @@ pub(crate) fn umask() -> Option<u32> {
 
 /// The present, the local zone and the reader's name, for screens that say times.
 pub(crate) fn when() -> When {
-    When { reader: login_name(), now: clock::now(), zone: TimeZone::system() }
+    When { reader: login_name(), now: clock::now(), zone: clock::zone() }
 }
 
 /// The login name of this user, as the log has it.

@@ -20,7 +20,7 @@ pub(crate) use ending::last_output;
 
 use crate::core::ToCore;
 use crate::journal::Journal;
-use crate::launch::{self, Instance};
+use crate::launch::{self, Instance, Surroundings};
 use crate::tasks;
 
 /// Every worker of this supervisor.
@@ -43,9 +43,15 @@ struct Table {
     hosted: u64,
     /// Workers that were started while the intent of their run was being made durable. They wait for their config; one
     /// whose connection ends before that leaves without a trace.
-    ready: HashMap<SessionId, Spawned>,
+    ready: HashMap<SessionId, Ready>,
     /// Which session a worker's process holds.
     holders: HashMap<i32, SessionId>,
+}
+
+/// A worker that waits for its config, and what goes into it.
+struct Ready {
+    spawned: Spawned,
+    surroundings: Surroundings,
 }
 
 struct Host {
@@ -92,26 +98,26 @@ impl Hosting {
 
     /// Starts a worker for a session whose dispatch is not durable yet. It starts nothing until it is told. Blocks for
     /// a fraction of a millisecond; that it fails costs nothing but the head start.
-    pub(crate) fn prepare(&self, session: SessionId) {
+    pub(crate) fn prepare(&self, session: SessionId, surroundings: Surroundings) {
         let job_dir = launch::job_dir(&self.shared.instance.home, session);
         let Ok(Some(lock)) = Lock::try_take(&job_dir.lock()) else { return };
         if let Ok(spawned) = task::spawn(&job_dir, lock) {
-            self.table().ready.insert(session, spawned);
+            self.table().ready.insert(session, Ready { spawned, surroundings });
         }
     }
 
     /// Lets a prepared worker go that is not needed now.
     pub(crate) fn discard(&self, session: SessionId) {
-        let spawned = self.table().ready.remove(&session);
-        if let Some(spawned) = spawned {
+        let ready = self.table().ready.remove(&session);
+        if let Some(Ready { spawned, .. }) = ready {
             tasks::start(task::reap(spawned.child));
         }
     }
 
     /// Starts a run.
     pub(crate) fn launch(&self, launch: Launch) {
-        let prepared = self.table().ready.remove(&launch.run.session);
-        self.host(launch.run, |post| task::launch(post, launch, prepared));
+        let ready = self.table().ready.remove(&launch.run.session);
+        self.host(launch.run, |post| task::launch(post, launch, ready));
     }
 
     /// Finds out what became of a run of an earlier supervisor, and observes it; goes on with it if it is held.

@@ -60,15 +60,21 @@ impl Instance {
         Exempt { jobs_root: raw(&self.home.jobs()), supervisor_lock: raw(&self.home.log().join("lock")) }
     }
 
-    /// What a worker is told. An error says in words why the run cannot be started.
-    pub(crate) fn config(&self, launch: &Launch) -> Result<Config, String> {
+    /// What a worker is told. `surroundings`, where they are at hand; else they are read from the session's folder, which
+    /// blocks. An error says in words why the run cannot be started.
+    pub(crate) fn config(&self, launch: &Launch, surroundings: Option<Surroundings>) -> Result<Config, String> {
         let dispatched = &launch.session.dispatched;
         let Work::Job { command, output } = &dispatched.work else {
             return Err("this version hosts no conversations".into());
         };
-        let job_dir = job_dir(&self.home, launch.run.session);
-        let surroundings = kept(&job_dir)
-            .map_err(|error| format!("its environment in {} is gone: {error}", job_dir.path().display()))?;
+        let surroundings = match surroundings {
+            Some(surroundings) => surroundings,
+            None => {
+                let job_dir = job_dir(&self.home, launch.run.session);
+                let gone = |error| format!("its environment in {} is gone: {error}", job_dir.path().display());
+                kept(&job_dir).map_err(gone)?
+            }
+        };
         let text = |raw: &Raw| decklog_worker::Raw(raw.0.clone());
         let argv = match command {
             JobCommand::Shell(line) => vec!["/bin/sh".into(), "-c".into(), text(line)],

@@ -30,7 +30,7 @@ pub(crate) struct Dispatch {
     /// A job without a shell: a program and its arguments, after `--`
     #[arg(last = true, value_name = "PROG", num_args = 1.., conflicts_with = "exec")]
     pub(crate) program: Vec<OsString>,
-    /// A job: a line for `sh -c`
+    /// A job: a line for `sh -c`, whose exit code is the job's
     #[arg(long, value_name = "CMD", allow_hyphen_values = true)]
     pub(crate) exec: Option<OsString>,
     /// Its name on the roster; made of the command's first words if not given
@@ -48,7 +48,7 @@ pub(crate) struct Dispatch {
     /// Let no timer take it off the roster
     #[arg(long)]
     pub(crate) pin: bool,
-    /// Give it pipes instead of a terminal for its output: faster, unbuffered order of the two streams lost
+    /// Give it pipes instead of a terminal for its output: faster, but the order of its two streams is lost
     #[arg(long)]
     pub(crate) pipes: bool,
     /// With the same key and command again: that session, not another one

@@ -9,7 +9,6 @@ use decklog_engine::raw::Raw;
 use decklog_engine::session::State;
 use decklog_protocol::message::Moment;
 use decklog_protocol::moment;
-use jiff::tz::TimeZone;
 
 use crate::clock;
 use crate::render::text;
@@ -22,7 +21,7 @@ pub(super) fn duration_ms(text: &str) -> Result<u64, String> {
 
 /// A TIME.
 pub(super) fn time(text: &str) -> Result<Moment, String> {
-    let zone = TimeZone::system();
+    let zone = clock::zone();
     moment::parse(text, clock::now(), &zone).map_err(|_| format!("not a time; {}", moment::NotATime::HINT))
 }
 

@@ -6,6 +6,8 @@
 mod answers;
 mod connection;
 mod start;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::time::Duration;
@@ -56,6 +58,8 @@ pub(crate) fn ask(
         Ok(connection) => connection,
         Err(error) if none_runs(&error) && if_none == IfNone::Fail => return Err(Trouble::NoneRuns),
         Err(error) if none_runs(&error) => start::start_and_connect(home)?,
+        // Its queue of connections is full: it has not accepted any for long.
+        Err(error) if timed_out(&error) => return Err(Trouble::Silent(silent(home, None))),
         Err(error) => return Err(Trouble::Said(unreachable(home, &error))),
     };
     match connection.send(request) {

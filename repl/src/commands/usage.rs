@@ -22,7 +22,7 @@ pub(super) fn report(error: &clap::Error, words: &[OsString]) -> u8 {
             let mut console = Console::new(ColorWhen::Auto);
             let help = error.render();
             let help = if console.style().color { help.ansi().to_string() } else { help.to_string() };
-            let _ = console.screen(&help).and_then(|()| console.flush());
+            let _ = console.line(help.trim_end()).and_then(|()| console.flush());
             0
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
@@ -41,8 +41,7 @@ pub(super) fn report(error: &clap::Error, words: &[OsString]) -> u8 {
 
 /// Under --exit-code every code below 125 is the run's own.
 fn kind(words: &[OsString]) -> Kind {
-    let own =
-        words.get(1).is_some_and(|verb| verb == "wait") && words.iter().any(|word| word == "--exit-code");
+    let own = ["wait", "--exit-code"].iter().all(|one| words.iter().any(|word| word == one));
     if own { Kind::Own } else { Kind::Usage }
 }
 

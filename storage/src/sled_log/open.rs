@@ -248,7 +248,11 @@ impl Opening<'_> {
     /// Opens sled: once as it is, again with the reserve given back if the disk is full, again without page tables
     /// if they are what is wrong.
     fn open_sled(&mut self, options: &Options) -> Result<Db, OpenError> {
-        let config = sled::Config::new().path(&self.sled_dir).cache_capacity(options.cache_bytes);
+        let config = sled::Config::new()
+            .path(&self.sled_dir)
+            .cache_capacity(options.cache_bytes)
+            // Every append flushes for itself: a flusher beside it would only wake up twice a second.
+            .flush_every_ms(None);
         let (mut may_set_aside, mut tries) = (true, 0);
         loop {
             let what = match panics::catch(|| config.open()) {

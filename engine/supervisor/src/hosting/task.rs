@@ -19,7 +19,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::time::sleep;
 
-use super::{Growth, Hosting, Order, Post, ending, found};
+use super::{Growth, Hosting, Order, Post, Ready, ending, found};
 use crate::{launch, tasks};
 
 /// The binary that runs, even if its path was replaced by a newer one.
@@ -52,9 +52,14 @@ pub(super) async fn probe(hosting: &Hosting, run: RunKey) -> Observation {
 }
 
 /// Starts a run, then holds it.
-pub(super) async fn launch(post: Post, launch: Launch, prepared: Option<Spawned>) {
+pub(super) async fn launch(post: Post, launch: Launch, ready: Option<Ready>) {
     let instance = post.hosting.instance().clone();
-    let started = tasks::blocking(move || start(&instance, &launch, prepared)).await;
+    let started = match ready {
+        Some(Ready { spawned, surroundings }) => {
+            instance.config(&launch, Some(surroundings)).map(|config| Some((spawned, config)))
+        }
+        None => tasks::blocking(move || start(&instance, &launch)).await,
+    };
     let mut task = Task { post, following: false, ended: false };
     match started {
         Ok(Some((spawned, config))) => task.begin(spawned, config).await,
@@ -73,15 +78,8 @@ pub(super) async fn adopt(post: Post) {
 }
 
 /// Blocks. `None`: the session is held already.
-fn start(
-    instance: &launch::Instance,
-    launch: &Launch,
-    prepared: Option<Spawned>,
-) -> Result<Option<(Spawned, Config)>, String> {
-    let config = instance.config(launch)?;
-    if let Some(spawned) = prepared {
-        return Ok(Some((spawned, config)));
-    }
+fn start(instance: &launch::Instance, launch: &Launch) -> Result<Option<(Spawned, Config)>, String> {
+    let config = instance.config(launch, None)?;
     let job_dir = launch::job_dir(&instance.home, launch.run.session);
     let failed = |what: &str, error: io::Error| format!("{what} {}: {error}", job_dir.path().display());
     let lock = Lock::try_take(&job_dir.lock()).map_err(|error| failed("cannot lock", error))?;

@@ -15,8 +15,9 @@ use decklog_worker::Raw;
 
 use super::Server;
 use super::out::Out;
+use super::rows::row;
 use crate::launch::{self, Surroundings};
-use crate::{place, tasks};
+use crate::{clock, place, tasks};
 
 impl Server {
     pub(super) async fn wish(&self, out: &mut Out, actor: Actor, request: Request) -> io::Result<()> {
@@ -97,7 +98,7 @@ impl Server {
             launch::keep(&job_dir, &surroundings)
                 .map_err(|error| format!("cannot make {}: {error}", job_dir.path().display()))?;
             // On its way while the intent becomes durable; it starts nothing before it is told to.
-            hosting.prepare(id);
+            hosting.prepare(id, surroundings);
             Ok(place::of(&cwd))
         });
         match prepared.await {
@@ -126,8 +127,8 @@ impl Server {
     pub(super) async fn reply(&self, out: &mut Out, answer: Answer) -> io::Result<()> {
         let reply = match answer {
             Answer::Dispatched { session, existing } => {
-                let mut rows = self.rows(vec![session]).await;
-                let Some(one) = rows.pop() else { return out.closing().await };
+                // It has only just begun: there is no output to sum it up by.
+                let one = row(&session, clock::wall(), true);
                 Reply::Dispatched { row: Box::new(one.row), short: one.short, existing }
             }
             Answer::Done { sessions, notes } => Reply::Done { rows: self.rows(sessions).await, notes },

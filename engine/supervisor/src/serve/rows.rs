@@ -142,7 +142,8 @@ impl Server {
     }
 }
 
-fn row(shown: &Shown, now: Time, watched: bool) -> ShortRow {
+/// The row of a session at a moment. What still runs has no summary yet: that is in its output.
+pub(super) fn row(shown: &Shown, now: Time, watched: bool) -> ShortRow {
     let session = &shown.session;
     ShortRow { short: session.id.prefix(shown.digits), row: Row::of(session, now, watched) }
 }

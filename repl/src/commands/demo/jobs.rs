@@ -19,7 +19,7 @@ pub(super) enum Ends {
 pub(super) struct Job {
     /// Its name.
     pub(super) name: &'static str,
-    /// What it does, once it has read [`HELPERS`].
+    /// What it does, after [`HELPERS`].
     pub(super) script: &'static str,
     /// When it ends.
     pub(super) ends: Ends,
@@ -36,14 +36,11 @@ pub(super) const LIGHT: &str = "light";
 /// Names the folder with these files, and with the jobs' own records.
 pub(super) const FOLDER_VARIABLE: &str = "DEMO";
 
-/// The file with what every script can say, and what is in it: `say` prints a line and records it, `until_there` waits
-/// for a file. Nothing waits for ever.
-pub(super) const HELPERS: (&str, &str) = (
-    "helpers.sh",
-    r#"say() { printf '%s\n' "$1"; printf '%s\n' "$1" >> "$DEMO/$NAME"; }
+/// What every script can say: `say` prints a line and records it, `until_there` waits for a file. Nothing waits for ever.
+pub(super) const HELPERS: &str = r#"
+say() { printf '%s\n' "$1"; printf '%s\n' "$1" >> "$DEMO/$NAME"; }
 until_there() { n=0; while [ ! -e "$DEMO/$1" ] && [ $n -lt 1500 ]; do n=$((n+1)); sleep 0.02; done; }
-"#,
-);
+"#;
 
 /// All of them.
 pub(super) const JOBS: &[Job] = &[

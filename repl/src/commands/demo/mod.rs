@@ -69,14 +69,13 @@ struct Dark {
 impl Story<'_> {
     fn dispatch(&mut self) -> Result<Before, Failure> {
         let folder = self.stage.folder().display().to_string();
-        let (helpers, text) = HELPERS;
-        self.write(helpers, text)?;
         for job in JOBS {
-            let script = format!(". ./{helpers}; {}", job.script);
+            let file = format!("{}.sh", job.name);
+            self.write(&file, &format!("{HELPERS}{}\n", job.script))?;
             let name = format!("NAME={}", job.name);
             let folder = format!("{FOLDER_VARIABLE}={folder}");
             let words = ["dispatch", "--quiet", "--name", job.name, "--env", &folder, "--env", &name];
-            self.stage.say(&[&words[..], &["--exec", &script]].concat())?;
+            self.stage.say(&[&words[..], &["--", "sh", &file]].concat())?;
         }
         let supervisor = self.supervisor()?;
         let watched: Vec<_> = named(|job| job.ends == Ends::Watched);

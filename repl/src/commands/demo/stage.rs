@@ -14,7 +14,7 @@ use nix::sys::signal::{SigSet, Signal, kill};
 use nix::unistd::Pid;
 use serde::de::DeserializeOwned;
 
-use crate::clock::{self, Deadline};
+use crate::clock::Deadline;
 use crate::error::{Failure, Kind};
 use crate::process;
 
@@ -33,12 +33,15 @@ pub(super) struct Stage {
 impl Stage {
     /// Makes the folder, and sees to it that Ctrl-C ends everything as well.
     pub(super) fn set() -> Result<Self, Failure> {
-        let name = format!("decklog-demo-{}-{}", std::process::id(), clock::now().0);
-        let folder = std::env::temp_dir().join(name);
+        // From here on a signal waits until there is somebody to take it.
+        let signals = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]);
+        let blocked = signals.thread_block();
+        blocked.map_err(|error| failed(format!("signals cannot be blocked: {error}")))?;
+        let folder = std::env::temp_dir().join(format!("decklog-demo-{}", std::process::id()));
         let made = DirBuilder::new().mode(0o700).create(&folder);
         made.map_err(|error| failed(format!("cannot make {}: {error}", folder.display())))?;
         let stage = Self { folder, gate: Arc::default() };
-        stage.end_on_signals();
+        stage.end_on(signals);
         Ok(stage)
     }
 
@@ -89,11 +92,7 @@ impl Stage {
 
     /// Signals are taken by a thread, which ends everything before it ends this process. Every thread and child
     /// inherits that they are blocked; the supervisor undoes it for itself and for what it starts.
-    fn end_on_signals(&self) {
-        let signals = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]);
-        if signals.thread_block().is_err() {
-            return;
-        }
+    fn end_on(&self, signals: SigSet) {
         let (folder, gate) = (self.folder.clone(), self.gate.clone());
         thread::spawn(move || {
             let Ok(signal) = signals.wait() else { return };
@@ -151,7 +150,10 @@ fn processes_of(folder: &Path) -> Vec<i32> {
     let has_path = |pid: &i32| {
         ["environ", "cmdline"].iter().any(|file| {
             let bytes = fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
-            bytes.windows(path.len()).any(|window| window == path)
+            // The whole name, not the beginning of another demo's.
+            bytes
+                .windows(path.len() + 1)
+                .any(|window| window.starts_with(path) && matches!(window.last(), Some(0 | b'/')))
         })
     };
     pids.filter(|pid| *pid != own && process::is_running(*pid) && has_path(pid)).collect()
