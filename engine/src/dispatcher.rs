@@ -5,6 +5,7 @@
 //! so the same machine runs under tokio and in the simulator. Every cause of change is a variant of [`Input`].
 
 mod answers;
+mod io;
 mod recovery;
 mod waits;
 
@@ -19,9 +20,7 @@ use crate::actor::{Actor, Cause};
 use crate::clock::{LogClock, Reading};
 use crate::command::{Command, Dispatch, Fact, Observation, Refusal};
 use crate::decide::{self, Granted, GrantedDispatch};
-use crate::event::{
-    Durability, Event, OutputMode, PolicyChanged, ReapedWhat, Record, Refused, SupervisorStopped,
-};
+use crate::event::{Durability, Event, PolicyChanged, ReapedWhat, Record, Refused, SupervisorStopped};
 use crate::evolve::evolve;
 use crate::id::{RunKey, Seq, SessionId};
 use crate::name;
@@ -33,6 +32,7 @@ use crate::time::Time;
 use crate::timers;
 
 pub use answers::{Answer, Reached, Shown, Unresolved, resolve};
+pub use io::{Effect, Input, Launch, Look, ShutdownMode, Token};
 pub use recovery::Boot;
 pub use waits::{WaitFor, WaitGoal};
 
@@ -41,157 +41,6 @@ use waits::Waits;
 
 /// A worker that ends before it begins to start its run is given this many tries.
 const LAUNCHES_MAX: u32 = 3;
-
-/// Names the one who waits for an answer. The shell around the dispatcher chooses it; it is never recorded.
-pub type Token = u64;
-
-/// Every cause of change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input {
-    /// A client wishes a new session. Answered once it runs, is queued, or its failure is recorded.
-    Dispatch {
-        /// Who waits for the answer.
-        token: Token,
-        /// Who wishes it.
-        actor: Actor,
-        /// What is wished.
-        wish: Box<Dispatch>,
-    },
-    /// A client wishes something of sessions that exist: of all of them or of none.
-    Command {
-        /// Who waits for the answer.
-        token: Token,
-        /// Who wishes it.
-        actor: Actor,
-        /// Ids, names or prefixes.
-        targets: Vec<String>,
-        /// What is wished.
-        command: Command,
-    },
-    /// A client looks.
-    Look {
-        /// Who waits for the answer.
-        token: Token,
-        /// At what.
-        at: Look,
-    },
-    /// A client waits for sessions.
-    Wait {
-        /// Who waits for the answer.
-        token: Token,
-        /// Ids, names or prefixes.
-        targets: Vec<String>,
-        /// For what.
-        goal: WaitGoal,
-    },
-    /// A client no longer waits.
-    Gone {
-        /// Who.
-        token: Token,
-    },
-    /// A worker, or its files, say something about a run.
-    Observed {
-        /// Which run.
-        run: RunKey,
-        /// What.
-        observation: Observation,
-    },
-    /// The configuration was read.
-    Policy {
-        /// Its values.
-        policy: Policy,
-    },
-    /// The supervisor is to end.
-    Shutdown {
-        /// Who waits for the answer, if anybody does.
-        token: Option<Token>,
-        /// Who wishes it.
-        actor: Actor,
-        /// What becomes of what lives.
-        mode: ShutdownMode,
-        /// Why, in words.
-        text: String,
-    },
-    /// The log holds everything up to here.
-    Durable {
-        /// The last durable record.
-        seq: Seq,
-    },
-    /// Time passed.
-    Tick,
-}
-
-/// What a client looks at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Look {
-    /// The rows of the roster.
-    Listed,
-    /// Every session ever logged.
-    All,
-    /// These: ids, names or prefixes.
-    These(Vec<String>),
-    /// Only the counts.
-    Counts,
-}
-
-/// What becomes of what lives when the supervisor ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ShutdownMode {
-    /// It is a reason to refuse.
-    RefuseIfLive,
-    /// It is stopped first.
-    StopAll,
-    /// It goes on, for the next supervisor.
-    KeepWorkers,
-}
-
-/// What is to be done in the world. Each is idempotent: after a crash, recovery orders it again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Effect {
-    /// Find out what became of a run of an earlier supervisor, and observe it.
-    Probe(RunKey),
-    /// Start this run.
-    Launch(Launch),
-    /// End this run and everything that it started.
-    Stop {
-        /// Which.
-        run: RunKey,
-        /// How long it has to end by itself.
-        grace_ms: u64,
-    },
-    /// The end of this run is in the log: its worker may leave.
-    Recorded(RunKey),
-    /// Tell a client.
-    Answer {
-        /// Whom.
-        token: Token,
-        /// What.
-        answer: Answer,
-    },
-    /// End the supervisor.
-    Exit,
-}
-
-/// What a worker needs to start a run, less the environment, which is not in the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Launch {
-    /// Which run.
-    pub run: RunKey,
-    /// The session, as it was dispatched.
-    pub session: Arc<Session>,
-    /// How many bytes of output are kept.
-    pub output_bytes_max: u64,
-}
-
-impl Launch {
-    /// Where a job's output goes.
-    pub fn output_mode(&self) -> OutputMode {
-        match &self.session.dispatched.work {
-            crate::event::Work::Job { output, .. } => *output,
-            crate::event::Work::Conversation { .. } => OutputMode::Pipes,
-        }
-    }
-}
 
 /// What one step led to.
 #[derive(Debug, Default, PartialEq, Eq)]

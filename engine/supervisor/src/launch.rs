@@ -62,7 +62,11 @@ impl Instance {
 
     /// What a worker is told. `surroundings`, where they are at hand; else they are read from the session's folder, which
     /// blocks. An error says in words why the run cannot be started.
-    pub(crate) fn config(&self, launch: &Launch, surroundings: Option<Surroundings>) -> Result<Config, String> {
+    pub(crate) fn config(
+        &self,
+        launch: &Launch,
+        surroundings: Option<Surroundings>,
+    ) -> Result<Config, String> {
         let dispatched = &launch.session.dispatched;
         let Work::Job { command, output } = &dispatched.work else {
             return Err("this version hosts no conversations".into());
@@ -71,7 +75,8 @@ impl Instance {
             Some(surroundings) => surroundings,
             None => {
                 let job_dir = job_dir(&self.home, launch.run.session);
-                let gone = |error| format!("its environment in {} is gone: {error}", job_dir.path().display());
+                let gone =
+                    |error| format!("its environment in {} is gone: {error}", job_dir.path().display());
                 kept(&job_dir).map_err(gone)?
             }
         };
