@@ -1,17 +1,17 @@
 //! Crashes of the real thing: supervisors, workers and everything at once, killed while real jobs run. Nothing that
 //! was acknowledged may be lost, and no row may lie.
 
-#[path = "crash/support.rs"]
+#![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
+
 mod support;
 
 use std::fs;
-use std::process::Stdio;
 use std::thread;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
-use support::{Instance, finish, is_alive, kill_and_wait, number, time, until};
+use support::{Instance, is_running, kill_and_wait, number, processes_of, time, until};
 
 /// Waits until a file is there.
 fn file_there(path: &std::path::Path) {
@@ -26,18 +26,18 @@ fn waits_for(go: &std::path::Path, end: &str) -> String {
 #[test]
 fn what_ended_while_nobody_watched_has_its_true_code_time_and_output() {
     let instance = Instance::new();
-    let (soon, late) = (instance.work().join("soon"), instance.work().join("late"));
+    let (soon, late) = (instance.folder().join("soon"), instance.folder().join("late"));
     let codes = [0, 7, 101];
     let ended: Vec<String> =
-        codes.iter().map(|code| instance.dispatch(&waits_for(&soon, &format!("exit {code}")))).collect();
-    let signalled = instance.dispatch(&waits_for(&soon, "kill -SEGV $$"));
-    let goes_on = instance.dispatch(&waits_for(&late, "exit 3"));
+        codes.iter().map(|code| instance.exec(&waits_for(&soon, &format!("exit {code}")))).collect();
+    let signalled = instance.exec(&waits_for(&soon, "kill -SEGV $$"));
+    let goes_on = instance.exec(&waits_for(&late, "exit 3"));
     let shells: Vec<i64> =
         ended.iter().chain([&signalled]).map(|id| number(&instance.row(id), "pid")).collect();
 
     instance.kill_supervisor();
     fs::write(&soon, "").unwrap();
-    until("the jobs have ended", || shells.iter().all(|pid| !is_alive(*pid as i32)));
+    until("the jobs have ended", || shells.iter().all(|pid| !is_running(*pid as i32)));
     let back_at = jiff::Timestamp::now().as_millisecond();
 
     let finished = |id: &str| instance.row_when(id, "its end is known", |row| row["process"] == "exited");
@@ -47,7 +47,7 @@ fn what_ended_while_nobody_watched_has_its_true_code_time_and_output() {
         assert_eq!(row["state"], if code == 0 { "done" } else { "failed" });
         assert!(time(&row, "finishedAt") <= back_at, "it ended before anybody was back: {row:#}");
         assert!(time(&row, "startedAt") <= time(&row, "finishedAt"));
-        assert_eq!(instance.run(&["logs", id]).code(0).stdout, "begun\nended\n");
+        assert_eq!(instance.run(&["logs", id]).code(0).text(), "begun\nended\n");
     }
     let row = finished(&signalled);
     assert_eq!((&row["state"], number(&row, "signal")), (&Value::from("failed"), 11));
@@ -68,7 +68,7 @@ fn whatever_was_acknowledged_survives_kills_at_any_moment() {
     const JOBS: i64 = 60;
     const KILLS: u32 = 25;
     let instance = Instance::new();
-    instance.supervisor();
+    instance.ok(&["daemon", "start"]);
     let acknowledged = thread::scope(|scope| {
         let dispatcher = scope.spawn(|| {
             let mut acknowledged = Vec::new();
@@ -77,7 +77,7 @@ fn whatever_was_acknowledged_survives_kills_at_any_moment() {
                 let ran = instance.run(&["dispatch", "--quiet", "--exec", &line]);
                 // A dispatch that was cut off by a kill may fail; it must not claim success.
                 if ran.code == 0 {
-                    acknowledged.push((ran.stdout.trim().to_owned(), job));
+                    acknowledged.push((ran.text().trim().to_owned(), job));
                 }
             }
             acknowledged
@@ -100,7 +100,7 @@ fn whatever_was_acknowledged_survives_kills_at_any_moment() {
         let row = instance.row(id);
         assert_eq!(number(&row, "exitCode"), job % 5, "{row:#}");
         assert_eq!(row["runs"], 1, "it ran once: {row:#}");
-        assert_eq!(instance.run(&["logs", id]).code(0).stdout, format!("{job}\n"));
+        assert_eq!(instance.run(&["logs", id]).code(0).text(), format!("{job}\n"));
     }
     assert_eq!(instance.json(&["verify", "--json"])["ok"], true);
 }
@@ -108,13 +108,13 @@ fn whatever_was_acknowledged_survives_kills_at_any_moment() {
 #[test]
 fn a_killed_worker_is_a_loss_with_its_evidence_and_nothing_of_it_lives() {
     let instance = Instance::new();
-    let marker = instance.work().join("grandchild");
+    let marker = instance.folder().join("grandchild");
     // A grandchild in a session of its own, as agents start their tools.
     let line = format!(
         "setsid sh -c 'echo $$ > {0}.tmp; mv {0}.tmp {0}; sleep 1000' & sleep 1000",
         marker.display()
     );
-    let id = instance.dispatch(&line);
+    let id = instance.exec(&line);
     file_there(&marker);
     let grandchild: i32 = fs::read_to_string(&marker).unwrap().trim().parse().unwrap();
     let row = instance.row(&id);
@@ -126,13 +126,13 @@ fn a_killed_worker_is_a_loss_with_its_evidence_and_nothing_of_it_lives() {
     let evidence = row["reason"]["text"].as_str().unwrap();
     assert!(evidence.contains(&worker.to_string()), "{evidence}");
     assert_eq!(row["exitCode"], Value::Null);
-    until("its processes are gone", || !is_alive(shell) && !is_alive(grandchild));
+    until("its processes are gone", || !is_running(shell) && !is_running(grandchild));
 }
 
 #[test]
 fn a_worker_that_died_while_nobody_watched_is_a_loss_when_others_lived_on() {
     let instance = Instance::new();
-    let (lost, kept) = (instance.dispatch("sleep 1000"), instance.dispatch("sleep 1000"));
+    let (lost, kept) = (instance.exec("sleep 1000"), instance.exec("sleep 1000"));
     let row = instance.row(&lost);
     instance.kill_supervisor();
     kill_and_wait(number(&row, "workerPid") as i32);
@@ -145,17 +145,17 @@ fn a_worker_that_died_while_nobody_watched_is_a_loss_when_others_lived_on() {
 #[test]
 fn everything_killed_at_once_is_a_shutdown_and_never_a_success() {
     let instance = Instance::new();
-    let ids: Vec<String> = (0..5).map(|_| instance.dispatch("sleep 1000")).collect();
+    let ids: Vec<String> = (0..5).map(|_| instance.exec("sleep 1000")).collect();
     let supervisor = instance.supervisor();
     // The supervisor first: it must not live to see the others go.
     let _ = kill(Pid::from_raw(supervisor), Signal::SIGSTOP);
-    let everything = instance.processes();
+    let everything = processes_of(instance.folder());
     assert!(everything.len() > 10, "a supervisor, five workers, five jobs: {everything:?}");
     let _ = kill(Pid::from_raw(supervisor), Signal::SIGKILL);
     for pid in everything {
         let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
     }
-    until("all are gone", || instance.processes().is_empty());
+    until("all are gone", || processes_of(instance.folder()).is_empty());
     for id in &ids {
         let row = instance.row(id);
         assert_eq!(
@@ -170,12 +170,10 @@ fn everything_killed_at_once_is_a_shutdown_and_never_a_success() {
 #[test]
 fn two_hundred_at_once_all_run() {
     let instance = Instance::new();
-    instance.supervisor();
+    instance.ok(&["daemon", "start"]);
     let ids: Vec<String> = thread::scope(|scope| {
         let threads: Vec<_> = (0..8)
-            .map(|_| {
-                scope.spawn(|| (0..25).map(|_| instance.dispatch("echo here; exit 4")).collect::<Vec<_>>())
-            })
+            .map(|_| scope.spawn(|| (0..25).map(|_| instance.exec("echo here; exit 4")).collect::<Vec<_>>()))
             .collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
@@ -205,7 +203,7 @@ fn two_supervisors_never_run_on_one_instance() {
         line.split(|byte| *byte == 0).nth(1) == Some(b"daemon".as_slice())
     };
     until("the others have ended", || {
-        instance.processes().iter().filter(|pid| is_supervisor(pid)).count() == 1
+        processes_of(instance.folder()).iter().filter(|pid| is_supervisor(pid)).count() == 1
     });
     assert_eq!(instance.supervisor(), supervisor);
 
@@ -218,13 +216,14 @@ fn two_supervisors_never_run_on_one_instance() {
     // What a killed one leaves is taken over.
     kill_and_wait(supervisor);
     assert!(instance.home().join("run/supervisor.sock").exists(), "a stale socket is left");
+    instance.run(&["ls"]).code(0);
     assert_ne!(instance.supervisor(), supervisor);
 }
 
 #[test]
 fn a_restart_keeps_what_runs() {
     let instance = Instance::new();
-    let id = instance.dispatch("sleep 1000");
+    let id = instance.exec("sleep 1000");
     let (before, pid) = (instance.supervisor(), instance.row(&id)["pid"].clone());
     let refused = instance.run(&["daemon", "stop"]).code(4);
     assert!(refused.stderr.contains("--keep-workers"), "{refused:?}");
@@ -233,30 +232,29 @@ fn a_restart_keeps_what_runs() {
     let row = instance.row(&id);
     assert_eq!((&row["state"], &row["pid"]), (&Value::from("working"), &pid));
     instance.run(&["daemon", "stop", "--any"]).code(0);
-    until("everything has ended", || instance.processes().is_empty());
+    until("everything has ended", || processes_of(instance.folder()).is_empty());
     assert_eq!(instance.row(&id)["state"], "stopped");
 }
 
 #[test]
 fn following_output_has_no_gap_across_history_and_live() {
     let instance = Instance::new();
-    let go = instance.work().join("go");
+    let go = instance.folder().join("go");
     let line =
         format!("seq 1 20000; until [ -e '{}' ]; do sleep 0.01; done; seq 20001 40000; exit 0", go.display());
-    let id = instance.dispatch(&line);
-    let mut follow = instance.command(&["logs", "-f", &id]);
-    let follow = follow.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let id = instance.exec(&line);
+    let follow = instance.start(&["logs", "-f", &id]);
     instance.row_when(&id, "the first half is out", |row| row["summary"] == "20000");
     fs::write(&go, "").unwrap();
-    let ran = finish(follow).code(0);
+    let ran = follow.end().code(0).text();
     let expected: String = (1..=40000).map(|number| format!("{number}\n")).collect();
-    assert!(ran.stdout == expected, "{} of {} bytes", ran.stdout.len(), expected.len());
+    assert!(ran == expected, "{} of {} bytes", ran.len(), expected.len());
 }
 
 #[test]
 fn the_past_is_as_it_was_and_a_gap_is_unknown() {
     let instance = Instance::new();
-    let id = instance.dispatch("sleep 1000");
+    let id = instance.exec("sleep 1000");
     instance.row_when(&id, "it is recorded as running", |row| row["pid"].is_i64());
     let log = instance.json(&["history", "--json"]);
     let last = log.as_array().unwrap().last().unwrap()["seq"].as_i64().unwrap();
@@ -266,7 +264,7 @@ fn the_past_is_as_it_was_and_a_gap_is_unknown() {
     until("the gap lasts", || jiff::Timestamp::now().as_millisecond() > in_the_gap.as_millisecond() + 5);
     let pid = instance.row(&id)["pid"].as_i64().unwrap();
     instance.run(&["stop", &id]).code(0);
-    until("it has ended", || !is_alive(pid as i32));
+    until("it has ended", || !is_running(pid as i32));
 
     let state = |moment: &str| instance.json(&["show", &id, "--at", moment, "--json"])["state"].clone();
     assert_eq!(state(&format!("seq:{last}")), "working");
@@ -279,15 +277,15 @@ fn the_past_is_as_it_was_and_a_gap_is_unknown() {
 #[test]
 fn a_supervisor_started_inside_a_session_outlives_it() {
     let instance = Instance::new();
-    let outer = instance.dispatch("echo ready; sleep 1000");
+    let outer = instance.exec("echo ready; sleep 1000");
     instance.row_when(&outer, "it is ready", |row| row["summary"] == "ready");
     // The supervisor dies; the next verb, inside a session, starts its successor as a descendant of that session.
-    let inner = instance.work().join("inner");
+    let inner = instance.folder().join("inner");
     let inside = format!(
         "sleep 0.5; until decklog ls >/dev/null; do :; done; touch '{}'; sleep 1000",
         inner.display()
     );
-    let host = instance.dispatch(&inside);
+    let host = instance.exec(&inside);
     instance.kill_supervisor();
     file_there(&inner);
     let supervisor = instance.supervisor();

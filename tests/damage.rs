@@ -1,7 +1,8 @@
 //! A log that is not what was written is never silently accepted: the verb says what is wrong, what is intact and what
 //! to do, and nothing is overwritten.
 
-#[path = "crash/support.rs"]
+#![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
+
 mod support;
 
 use std::fs;
@@ -12,7 +13,7 @@ use support::{Instance, Ran, kill_and_wait};
 /// An instance whose jobs have ended and whose supervisor was killed.
 fn written() -> Instance {
     let instance = Instance::new();
-    let ids: Vec<String> = (0..5).map(|job| instance.dispatch(&format!("echo {job}"))).collect();
+    let ids: Vec<String> = (0..5).map(|job| instance.exec(&format!("echo {job}"))).collect();
     instance.finished(&ids);
     instance.kill_supervisor();
     instance
@@ -43,7 +44,7 @@ fn refused(instance: &Instance) -> Ran {
     let ls = instance.run(&["ls"]);
     assert_ne!(ls.code, 0, "{ls:?}");
     assert!(ls.stderr.contains("damaged") && ls.stderr.contains("hint:"), "{ls:?}");
-    assert_eq!(ls.stdout, "");
+    assert_eq!(ls.text(), "");
     let dispatch = instance.run(&["dispatch", "--exec", "true"]);
     assert_ne!(dispatch.code, 0, "{dispatch:?}");
     let verify = instance.run(&["verify", "--json"]).code(1);
@@ -87,11 +88,11 @@ fn a_flipped_bit_is_found_or_harmless() {
     let instance = written();
     // One supervisor that ends in good order, so that the log is all in place.
     instance.run(&["daemon", "stop"]);
-    let truth = instance.run(&["history", "--json"]).code(0).stdout;
+    let truth = instance.run(&["history", "--json"]).code(0).text();
     kill_and_wait(instance.supervisor());
     let intact = fs::read(db(&instance)).unwrap();
     let used = intact.iter().rposition(|byte| *byte != 0).unwrap();
-    let copy = instance.work().join("log");
+    let copy = instance.folder().join("log");
     copy_folder(&instance.home().join("log"), &copy);
     let mut found = 0;
     for flip in 0..FLIPS {
@@ -102,7 +103,7 @@ fn a_flipped_bit_is_found_or_harmless() {
         let verify = instance.run(&["verify", "--json"]);
         if verify.json()["ok"] == true {
             // In sled's dead space: whatever is said is still the truth.
-            let history = instance.run(&["history", "--json"]).code(0).stdout;
+            let history = instance.run(&["history", "--json"]).code(0).text();
             assert!(same_beginning(&truth, &history), "a flip at {at} changed the answer");
             kill_and_wait(instance.supervisor());
         } else {

@@ -1,5 +1,7 @@
 //! The repository as ARCHITECTURE.md says it is: its arrows and its paths. And a few rules that a compiler cannot hold.
 
+#![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};

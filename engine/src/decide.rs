@@ -294,7 +294,12 @@ fn outcome_of_exit(session: &Session, run: u32, ended: &Ended) -> Option<Fact> {
         Some(AfterStop::KeepOutcome) => return None,
         Some(AfterStop::FailTimeout) => {
             let limit_ms = session.dispatched.timeout_ms.unwrap_or(0);
-            return failed(ReasonKind::Timeout, format!("it ran past its limit of {limit_ms} ms"));
+            let limit = if limit_ms.is_multiple_of(1000) {
+                format!("{} s", limit_ms / 1000)
+            } else {
+                format!("{limit_ms} ms")
+            };
+            return failed(ReasonKind::Timeout, format!("it ran past its limit of {limit}"));
         }
         _ => {}
     }

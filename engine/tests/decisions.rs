@@ -189,7 +189,7 @@ fn a_timeout_is_a_failure() {
     book.of(1, timed).of_run(1, 1, RunIntended {});
     book.of_run(1, 1, StopRequested { grace_ms: 0, then: AfterStop::FailTimeout });
     let found = outcome(&book, &ended(ExitStatus::Signal(15)), false);
-    assert_eq!(found, "failed timeout: it ran past its limit of 1000 ms");
+    assert_eq!(found, "failed timeout: it ran past its limit of 1 s");
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //! running even when the test fails. Tests wait for states, never for time.
 
 #![expect(clippy::disallowed_methods, reason = "tests start the binary, and bound how long it may take")]
+#![allow(dead_code, reason = "each test binary uses its own part of this")]
+#![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
 
 use std::ffi::OsStr;
 use std::fs;
@@ -45,6 +47,13 @@ impl Ran {
         String::from_utf8(self.stdout.clone()).expect("what people read is UTF-8")
     }
 
+    /// The same, after asserting the exit code.
+    #[track_caller]
+    pub(crate) fn code(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{self:?}");
+        self
+    }
+
     /// The JSON document on standard output.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
@@ -81,7 +90,9 @@ impl Instance {
     pub(crate) fn command<W: AsRef<OsStr>>(&self, words: &[W]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_decklog"));
         command.args(words).env_clear().current_dir(self.folder());
-        command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+        let binaries = Path::new(env!("CARGO_BIN_EXE_decklog")).parent().expect("a folder");
+        let path = std::env::var("PATH").unwrap_or_default();
+        command.env("PATH", format!("{}:{path}", binaries.display()));
         command.env("HOME", self.folder()).env("DECKLOG_HOME", &self.home).env("LANG", "C.UTF-8");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
@@ -124,6 +135,30 @@ impl Instance {
         self.ok(&["dispatch", "--quiet", "--name", name, "--exec", script]).trim().to_owned()
     }
 
+    /// Dispatches a line of shell under a made name; returns the full id.
+    #[track_caller]
+    pub(crate) fn exec(&self, line: &str) -> String {
+        self.ok(&["dispatch", "--quiet", "--exec", line]).trim().to_owned()
+    }
+
+    /// Waits until these sessions are finished, however they finished.
+    #[track_caller]
+    pub(crate) fn finished(&self, ids: &[String]) {
+        let ran = self.run(&[&["wait".to_owned()], ids].concat());
+        assert!(matches!(ran.code, 0 | 1), "{ran:?}");
+    }
+
+    /// The row of a session, once it is as wanted.
+    #[track_caller]
+    pub(crate) fn row_when(&self, id: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut row = Value::Null;
+        self.until(what, || {
+            row = self.row(id);
+            wanted(&row)
+        });
+        row
+    }
+
     /// Dispatches a job that goes on until it is told to end, and waits until it runs.
     pub(crate) fn dispatch_until_told(&self, name: &str) {
         let script = format!("echo begins; while [ ! -e {name}.go ]; do sleep 0.02; done; echo ends");
@@ -149,19 +184,44 @@ impl Instance {
 
     /// Kills the supervisor as a crash would.
     pub(crate) fn kill_supervisor(&self) {
-        let pid = self.supervisor();
-        kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
-        self.until("the supervisor's death", || !is_running(pid));
+        kill_and_wait(self.supervisor());
     }
 
     /// Waits until something holds.
-    pub(crate) fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
-        let begin = Instant::now();
-        while !holds() {
-            assert!(begin.elapsed() < DEADLINE, "in vain, in {}: {what}", self.folder().display());
-            thread::sleep(PAUSE);
-        }
+    #[track_caller]
+    pub(crate) fn until(&self, what: &str, holds: impl FnMut() -> bool) {
+        until(&format!("{what}, in {}", self.folder().display()), holds);
     }
+}
+
+/// Waits until something holds.
+#[track_caller]
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !holds() {
+        assert!(begin.elapsed() < DEADLINE, "in vain: {what}");
+        thread::sleep(PAUSE);
+    }
+}
+
+/// Kills a process by its number and waits until it is gone.
+#[track_caller]
+pub(crate) fn kill_and_wait(pid: i32) {
+    kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+    until("a killed process is gone", || !is_running(pid));
+}
+
+/// A number that a row has.
+#[track_caller]
+pub(crate) fn number(row: &Value, key: &str) -> i64 {
+    row[key].as_i64().unwrap_or_else(|| panic!("{key} is no number: {row:#}"))
+}
+
+/// The time that a row has, in milliseconds since 1970.
+#[track_caller]
+pub(crate) fn time(row: &Value, key: &str) -> i64 {
+    let text = row[key].as_str().unwrap_or_else(|| panic!("{key} is no time: {row:#}"));
+    text.parse::<jiff::Timestamp>().expect("RFC 3339").as_millisecond()
 }
 
 impl Drop for Instance {

@@ -17,6 +17,7 @@ use decklog_worker::{Lock, Spawned};
 use tokio::sync::{mpsc, watch};
 
 pub(crate) use ending::last_output;
+use found::Sight;
 
 use crate::core::ToCore;
 use crate::journal::Journal;
@@ -124,15 +125,15 @@ impl Hosting {
     pub(crate) fn probe(&self, run: RunKey) {
         let hosting = self.clone();
         tasks::start(async move {
-            let observation = task::probe(&hosting, run).await;
-            let held = matches!(observation, Observation::Held { .. });
+            let Sight { observation, held } = task::look(&hosting, run).await;
             if let Observation::Held { worker: Some(worker), .. } = &observation {
                 hosting.holds(worker.pid as i32, run.session);
             }
-            hosting.observe(run, observation);
             if held {
+                // Before anything is said: what follows from it is ordered of this host.
                 hosting.host(run, task::adopt);
             }
+            hosting.observe(run, observation);
         });
     }
 

@@ -71,14 +71,12 @@ impl Instance {
         let Work::Job { command, output } = &dispatched.work else {
             return Err("this version hosts no conversations".into());
         };
-        let surroundings = match surroundings {
-            Some(surroundings) => surroundings,
-            None => {
-                let job_dir = job_dir(&self.home, launch.run.session);
-                let gone =
-                    |error| format!("its environment in {} is gone: {error}", job_dir.path().display());
-                kept(&job_dir).map_err(gone)?
-            }
+        let surroundings = if let Some(surroundings) = surroundings {
+            surroundings
+        } else {
+            let job_dir = job_dir(&self.home, launch.run.session);
+            let gone = |error| format!("its environment in {} is gone: {error}", job_dir.path().display());
+            kept(&job_dir).map_err(gone)?
         };
         let text = |raw: &Raw| decklog_worker::Raw(raw.0.clone());
         let argv = match command {

@@ -1,6 +1,7 @@
 //! Who a client is: from the kernel's word about the socket's other end, never from the client's own.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::os::fd::AsFd;
 
 use decklog_engine::actor::{Actor, ActorKind};
@@ -8,6 +9,8 @@ use decklog_engine::id::SessionId;
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::unistd::{User, geteuid};
 
+/// The kernel writes less than this.
+const STAT_BYTES: usize = 1024;
 /// A chain of parents longer than this is no chain.
 const GENERATIONS_MAX: usize = 64;
 
@@ -47,7 +50,9 @@ impl Peer {
 }
 
 fn parent(pid: i32) -> Option<i32> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut stat = [0; STAT_BYTES];
+    let length = File::open(format!("/proc/{pid}/stat")).and_then(|mut file| file.read(&mut stat)).ok()?;
+    let stat = String::from_utf8_lossy(&stat[..length]);
     // The command's name is in parentheses and may hold anything.
     let (_, fields) = stat.rsplit_once(')')?;
     fields.split_whitespace().nth(1)?.parse().ok()

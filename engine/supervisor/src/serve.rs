@@ -34,6 +34,9 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 /// A client that has not said what it wants by then is no client.
 const REQUEST_WITHIN: Duration = Duration::from_secs(30);
 
+/// A dispatch with a usual environment fits into this.
+const REQUEST_BYTES_USUAL: usize = 16 << 10;
+
 /// What every connection works with.
 #[derive(Clone)]
 pub(crate) struct Server {
@@ -74,7 +77,10 @@ impl Server {
             }
             Ok(None) => return,
             Err(text) => {
-                let hints = vec![format!("the supervisor is decklog {VERSION}, protocol {PROTOCOL}")];
+                let hints = vec![
+                    format!("the supervisor is decklog {VERSION}, protocol {PROTOCOL}"),
+                    "decklog daemon restart starts one of this version; what runs goes on".into(),
+                ];
                 out.last(&Reply::Failed { text, hints }).await
             }
         };
@@ -98,15 +104,17 @@ impl Server {
 
 /// The client's first two frames; `None` if it only looked whether anybody listens.
 async fn read_request(reader: &mut (impl AsyncRead + Unpin)) -> Result<Option<(Hello, Request)>, String> {
-    let mut buffer = Vec::new();
+    let mut buffer = Vec::with_capacity(REQUEST_BYTES_USUAL);
     let Some(hello) = read_frame(reader, &mut buffer).await? else { return Ok(None) };
     let hello: Hello = hello.parse().map_err(|error| error.to_string())?;
-    if hello.protocol != PROTOCOL {
+    let Some(request) = read_frame(reader, &mut buffer).await? else { return Ok(None) };
+    let request = request.parse().map_err(|error| format!("the supervisor cannot do this: {error}"));
+    // How to look at a supervisor and how to end it never changes: any other version can replace it.
+    let always = matches!(request, Ok(Request::Status | Request::Shutdown { .. }));
+    if hello.protocol != PROTOCOL && !always {
         return Err(format!("this client speaks protocol {}, the supervisor {PROTOCOL}", hello.protocol));
     }
-    let Some(request) = read_frame(reader, &mut buffer).await? else { return Ok(None) };
-    let request = request.parse().map_err(|error| format!("the supervisor cannot do this: {error}"))?;
-    Ok(Some((hello, request)))
+    Ok(Some((hello, request?)))
 }
 
 async fn read_frame(

@@ -7,20 +7,38 @@ use decklog_engine::event::ProcessName;
 use decklog_engine::id::RunKey;
 use decklog_engine::time::Time;
 use decklog_worker::layout::{RunDir, run_tag};
-use decklog_worker::{Found, Meta, ProbeError, StartedChild, Swept, probe, read_meta, sweep_orphans};
+use decklog_worker::{
+    Found, Meta, ProbeError, StartedChild, Swept, probe, read_exit, read_meta, sweep_orphans,
+};
 
 use super::ending;
 use crate::launch::{self, Instance};
 
+/// What was found.
+pub(super) struct Sight {
+    /// What there is to say of the run.
+    pub(super) observation: Observation,
+    /// A worker holds it: there is somebody to connect to.
+    pub(super) held: bool,
+}
+
 /// Looks. Blocks: for some milliseconds where processes have to be ended.
-pub(super) fn observe(instance: &Instance, run: RunKey) -> Result<Observation, ProbeError> {
+pub(super) fn look(instance: &Instance, run: RunKey) -> Result<Sight, ProbeError> {
     let job_dir = launch::job_dir(&instance.home, run.session);
     let run_dir = job_dir.run(u64::from(run.run));
     if !job_dir.path().is_dir() {
-        return Ok(folder_gone(instance, run, &run_dir));
+        return Ok(Sight { observation: folder_gone(instance, run, &run_dir), held: false });
     }
-    Ok(match probe(&job_dir, u64::from(run.run))? {
+    let found = probe(&job_dir, u64::from(run.run))?;
+    let held = matches!(found, Found::Held);
+    let observation = match found {
         Found::Held => {
+            // Its job may have ended, and the worker stays only until somebody has recorded that.
+            if let Ok(Some(exit)) = read_exit(&run_dir)
+                && exit.is_final
+            {
+                return Ok(Sight { observation: ending::observation(&run_dir, &exit), held });
+            }
             let meta = read_meta(&run_dir).ok().flatten();
             Observation::Held {
                 process: meta.as_ref().and_then(|meta| meta.child).map(child_name),
@@ -41,7 +59,8 @@ pub(super) fn observe(instance: &Instance, run: RunKey) -> Result<Observation, P
             let other_boot = meta.as_ref().is_some_and(|meta| !meta.is_of_this_boot());
             gone(instance, run, &run_dir, why, other_boot)
         }
-    })
+    };
+    Ok(Sight { observation, held })
 }
 
 fn dead(instance: &Instance, run: RunKey, run_dir: &RunDir, meta: &Meta) -> Observation {

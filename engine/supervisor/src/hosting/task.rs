@@ -19,7 +19,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::time::sleep;
 
-use super::{Growth, Hosting, Order, Post, Ready, ending, found};
+use super::found::{self, Sight};
+use super::{Growth, Hosting, Order, Post, Ready, ending};
 use crate::{launch, tasks};
 
 /// The binary that runs, even if its path was replaced by a newer one.
@@ -38,12 +39,12 @@ pub(super) async fn reap(mut child: Child) {
 }
 
 /// What became of a run, however long it takes to find out.
-pub(super) async fn probe(hosting: &Hosting, run: RunKey) -> Observation {
+pub(super) async fn look(hosting: &Hosting, run: RunKey) -> Sight {
     let mut again = AGAIN_FIRST;
     loop {
         let instance = hosting.instance().clone();
-        match tasks::blocking(move || found::observe(&instance, run)).await {
-            Ok(observation) => return observation,
+        match tasks::blocking(move || found::look(&instance, run)).await {
+            Ok(sight) => return sight,
             Err(error) => hosting.note(format!("{run}: {error}: trying again")),
         }
         sleep(again).await;
@@ -136,18 +137,15 @@ impl Task {
             {
                 child = None;
             }
-            match probe(&self.post.hosting, self.post.run).await {
-                Observation::Held { .. } => {}
-                observation => {
-                    if !self.ended {
-                        self.post.hosting.observe(self.post.run, observation);
-                        self.ended = true;
-                    }
-                    if let Some(child) = child {
-                        tasks::start(reap(child));
-                    }
-                    return;
+            let sight = look(&self.post.hosting, self.post.run).await;
+            if !sight.held {
+                if !self.ended {
+                    self.end(sight.observation);
                 }
+                if let Some(child) = child {
+                    tasks::start(reap(child));
+                }
+                return;
             }
             let run_dir = self.run_dir();
             let connected = decklog_worker::connect(&run_dir).and_then(|stream| {
