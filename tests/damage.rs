@@ -81,6 +81,25 @@ fn a_truncated_file_is_missed() {
     refused(&instance);
 }
 
+/// A supervisor that begins from a snapshot reads none of the records that it stands for; damage there is said too.
+#[test]
+fn damage_below_a_snapshot_is_found_at_the_start() {
+    let instance = written();
+    instance.run(&["daemon", "start"]).code(0);
+    instance.run(&["daemon", "stop"]).code(0);
+    assert!(fs::read_dir(instance.home().join("log/snap")).unwrap().next().is_some(), "a snapshot is kept");
+    let mut bytes = fs::read(db(&instance)).unwrap();
+    // The very first record says which version wrote it; this is where its text lies.
+    let text = b"0.1.0";
+    let places: Vec<usize> = (0..bytes.len() - text.len()).filter(|at| bytes[*at..].starts_with(text)).collect();
+    assert!(!places.is_empty());
+    for at in places {
+        bytes[at] ^= 1;
+    }
+    fs::write(db(&instance), bytes).unwrap();
+    refused(&instance);
+}
+
 /// Flips bits wherever records are; each flip is refused, or found by verify, or harmless: never a changed answer.
 #[test]
 fn a_flipped_bit_is_found_or_harmless() {

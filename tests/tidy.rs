@@ -121,7 +121,7 @@ fn every_test_file_is_a_target_of_the_binary() {
     let manifest = fs::read_to_string(root().join("repl/Cargo.toml")).unwrap();
     for item in fs::read_dir(root().join("tests")).unwrap().flatten() {
         let name = item.file_name().into_string().unwrap();
-        if name.ends_with(".rs") {
+        if Path::new(&name).extension().is_some_and(|extension| extension == "rs") {
             assert!(
                 manifest.contains(&format!("../tests/{name}")),
                 "repl/Cargo.toml does not name tests/{name}"

@@ -5,6 +5,7 @@ use std::error::Error;
 use std::io::{self, Write as _};
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use decklog_engine::dispatcher::{Boot, Dispatcher, Input, ShutdownMode};
 use decklog_engine::policy::Policy;
@@ -26,13 +27,16 @@ use crate::journal::Journal;
 use crate::launch::Instance;
 use crate::serve::{Server, verify};
 use crate::socket::{self, Bound};
-use crate::store::{Store, StoreError};
+use crate::store::{Recovered, Store, StoreError};
 use crate::{clock, files, leftovers, limits, peer, tasks};
 
 /// This version.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// So many batches may wait for the commit thread before the core keeps them itself.
 const QUEUE_BATCHES: usize = 1024;
+/// So many of the records that a snapshot stands for are checked before anything is served (about a tenth of a second);
+/// if there are more, the rest is checked while serving.
+const CHECKED_FIRST: u64 = 100_000;
 /// Threads for what blocks.
 const BLOCKING_THREADS: usize = 16;
 
@@ -134,6 +138,8 @@ struct Opened {
     log: SledLog,
     store: Store,
     roster: decklog_engine::roster::Roster,
+    /// The records from 1 to here have yet to be checked.
+    unchecked_seq: u64,
     heartbeat: Heartbeat,
     journal: Journal,
     listener: std::os::unix::net::UnixListener,
@@ -170,24 +176,23 @@ impl Opened {
             journal.note(format!("opening the log: {note:?}"));
         }
         let store = Store { reader: log.reader(), snapshots: open_snapshots(home)? };
-        let (roster, notes) = store.recover().map_err(|error| match error {
-            StoreError::Read(decklog_storage::ReadError::Damaged(damage)) => damaged(&damage),
-            other => RunError::Log(other.to_string()),
-        })?;
+        let Recovered { roster, snapshot_seq, notes } = store.recover().map_err(unreadable)?;
         for note in notes {
             journal.note(note);
         }
+        let unchecked_seq = snapshot_seq.saturating_sub(CHECKED_FIRST);
+        store.check(unchecked_seq + 1, snapshot_seq).map_err(unreadable)?;
         let socket = home.socket();
         let (listener, bound) = socket::bind(&socket).map_err(|source| RunError::Io {
             what: format!("cannot listen on {}", socket.display()),
             source,
         })?;
         let heartbeat = Heartbeat::new(&home.log());
-        Ok(Self { log, store, roster, heartbeat, journal, listener, bound })
+        Ok(Self { log, store, roster, unchecked_seq, heartbeat, journal, listener, bound })
     }
 
     async fn serve(self, home: Home, detached: bool) -> Result<(), RunError> {
-        let Self { log, store, roster, heartbeat, journal, listener, bound } = self;
+        let Self { log, store, roster, unchecked_seq, heartbeat, journal, listener, bound } = self;
         let started_at = clock::wall();
         let instance = Instance { home: home.clone(), open_files_soft: limits::raise_open_files() };
         let (sender, inputs) = mpsc::unbounded_channel();
@@ -231,11 +236,13 @@ impl Opened {
 
         let listener = UnixListener::from_std(listener)
             .map_err(|source| RunError::Io { what: "cannot listen".into(), source })?;
-        let server = Server { home: home.clone(), handle: handle.clone(), hosting, store, epoch, started_at };
+        let damage = Arc::new(OnceLock::new());
+        tasks::start(check_the_rest(store.clone(), unchecked_seq, damage.clone(), journal.clone()));
+        let server = Server { home: home.clone(), handle: handle.clone(), hosting, store, epoch, started_at, damage };
         tasks::start(server.listen(listener));
         tasks::start(on_signals(handle.clone(), journal.clone()));
         tasks::start(leftovers::sweep(home.jobs(), handle.clone(), journal.clone()));
-        let bound = std::sync::Arc::new(bound);
+        let bound = Arc::new(bound);
         tasks::start(keep_alive(heartbeat, bound.clone(), home.clone(), handle, journal.clone()));
         if detached {
             say("ready");
@@ -285,6 +292,22 @@ fn open_log(home: &Home) -> Result<(SledLog, String), OpenFailed> {
 
 fn open_snapshots(home: &Home) -> Result<Snapshots, RunError> {
     Snapshots::open(&home.log()).map_err(|error| RunError::Log(causes(&error)))
+}
+
+fn unreadable(error: StoreError) -> RunError {
+    match error {
+        StoreError::Read(decklog_storage::ReadError::Damaged(damage)) => damaged(&damage),
+        other => RunError::Log(other.to_string()),
+    }
+}
+
+/// Checks what a snapshot stands for and was not checked before serving. Damage there is said with every answer.
+async fn check_the_rest(store: Store, through: u64, damage: Arc<OnceLock<String>>, journal: Journal) {
+    let checked = tasks::blocking(move || store.check(1, through)).await;
+    if let Err(error) = checked {
+        journal.note(error.to_string());
+        let _ = damage.set(error.to_string());
+    }
 }
 
 fn damaged(damage: &Damage) -> RunError {
@@ -343,7 +366,7 @@ async fn on_signals(handle: ToCoreHandle, journal: Journal) {
 /// Beats; and ends the supervisor once its folder is gone, or its socket leads elsewhere.
 async fn keep_alive(
     heartbeat: Heartbeat,
-    bound: std::sync::Arc<Bound>,
+    bound: Arc<Bound>,
     home: Home,
     handle: ToCoreHandle,
     journal: Journal,

@@ -10,6 +10,7 @@ mod status;
 pub(crate) mod verify;
 
 use std::io;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use decklog_engine::actor::Actor;
@@ -46,6 +47,8 @@ pub(crate) struct Server {
     pub(crate) store: Store,
     pub(crate) epoch: u64,
     pub(crate) started_at: Time,
+    /// What is wrong with records that no answer needs: said with each of them all the same.
+    pub(crate) damage: Arc<OnceLock<String>>,
 }
 
 impl Server {
@@ -89,6 +92,10 @@ impl Server {
     }
 
     async fn answer(&self, out: &mut Out, actor: Actor, request: Request) -> io::Result<()> {
+        if let Some(damage) = self.damage.get() {
+            let text = format!("{damage}; decklog verify says more");
+            out.send(&Frame::message(&Reply::Warning { text })).await?;
+        }
         match request {
             Request::Logs { target, run, follow, lines } => self.logs(out, target, run, follow, lines).await,
             Request::History { .. } => self.history(out, request).await,

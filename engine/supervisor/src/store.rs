@@ -55,6 +55,16 @@ pub(crate) struct Store {
     pub(crate) snapshots: Snapshots,
 }
 
+/// A roster, and how it was come by.
+#[derive(Debug)]
+pub(crate) struct Recovered {
+    pub(crate) roster: Roster,
+    /// Up to here a snapshot was believed; 0 if there was none. The records after it were read.
+    pub(crate) snapshot_seq: Seq,
+    /// What was wrong with newer snapshots. It cost nothing: they are caches.
+    pub(crate) notes: Vec<String>,
+}
+
 /// The roster as it was at a moment.
 #[derive(Debug)]
 pub(crate) struct Past {
@@ -66,13 +76,20 @@ pub(crate) struct Past {
 }
 
 impl Store {
-    /// The roster after everything durable: the newest good snapshot and the records after it. What was wrong with a
-    /// newer snapshot comes along; it cost nothing.
-    pub(crate) fn recover(&self) -> Result<(Roster, Vec<String>), StoreError> {
+    /// The roster after everything durable: the newest good snapshot and the records after it.
+    pub(crate) fn recover(&self) -> Result<Recovered, StoreError> {
         self.fold_through(self.reader.head().seq)
     }
 
-    fn fold_through(&self, through: Seq) -> Result<(Roster, Vec<String>), StoreError> {
+    /// Checks the hashes of these records, as far as there are so many; nothing else is read of them.
+    pub(crate) fn check(&self, from: Seq, through: Seq) -> Result<(), StoreError> {
+        for commit in self.reader.commits(from, through) {
+            commit?;
+        }
+        Ok(())
+    }
+
+    fn fold_through(&self, through: Seq) -> Result<Recovered, StoreError> {
         let found = self.snapshots.newest(Bound::Seq(through), ROSTER_SCHEMA, &self.reader)?;
         let mut notes: Vec<String> = found
             .skipped
@@ -90,10 +107,11 @@ impl Store {
             roster
         });
         let mut roster = decoded.unwrap_or_default();
+        let snapshot_seq = roster.fleet().last_seq;
         for stored in self.reader.read(roster.fleet().last_seq + 1, through) {
             evolve(&mut roster, &record(stored?)?.0);
         }
-        Ok((roster, notes))
+        Ok(Recovered { roster, snapshot_seq, notes })
     }
 
     /// The last record at or before a moment.
@@ -119,7 +137,7 @@ impl Store {
     /// The roster as it was at a moment.
     pub(crate) fn at(&self, moment: Moment, now: Time) -> Result<Past, StoreError> {
         let through = self.seq_at(moment)?;
-        let (roster, _) = self.fold_through(through)?;
+        let Recovered { roster, .. } = self.fold_through(through)?;
         let last_at = roster.fleet().last_at;
         let (at, watched) = match moment {
             Moment::Seq(_) => (last_at, true),
