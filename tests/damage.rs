@@ -91,7 +91,8 @@ fn damage_below_a_snapshot_is_found_at_the_start() {
     let mut bytes = fs::read(db(&instance)).unwrap();
     // The very first record says which version wrote it; this is where its text lies.
     let text = b"0.1.0";
-    let places: Vec<usize> = (0..bytes.len() - text.len()).filter(|at| bytes[*at..].starts_with(text)).collect();
+    let places: Vec<usize> =
+        (0..bytes.len() - text.len()).filter(|at| bytes[*at..].starts_with(text)).collect();
     assert!(!places.is_empty());
     for at in places {
         bytes[at] ^= 1;

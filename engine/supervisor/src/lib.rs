@@ -7,6 +7,7 @@
 //! Start at [`run`], then `core` (the loop around the dispatcher), `hosting` (workers) and `serve` (clients).
 
 mod clock;
+mod config;
 mod core;
 mod files;
 mod heartbeat;

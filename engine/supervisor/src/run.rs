@@ -20,6 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
+use crate::config::ConfigFile;
 use crate::core::{Core, Ended, ToCore, ToCoreHandle};
 use crate::heartbeat::{self, Heartbeat};
 use crate::hosting::Hosting;
@@ -210,12 +211,14 @@ impl Opened {
         let (submitter, commit_thread) = CommitThread::start(log, QUEUE_BATCHES, progress)
             .map_err(|source| RunError::Io { what: "cannot start the commit thread".into(), source })?;
 
+        let before = if roster.fleet().epoch > 0 { roster.fleet().policy.clone() } else { Policy::default() };
+        let config = Arc::new(ConfigFile::open(home.config_file(), before));
         let boot = Boot {
             version: VERSION.into(),
             boot_id: decklog_worker::boot_id().unwrap_or_default(),
             pid: std::process::id(),
             watched_until: heartbeat.last(),
-            policy: Policy::default(),
+            policy: config.look().0.policy,
         };
         heartbeat.beat();
         let snapshot_seq = roster.fleet().last_seq;
@@ -238,7 +241,16 @@ impl Opened {
             .map_err(|source| RunError::Io { what: "cannot listen".into(), source })?;
         let damage = Arc::new(OnceLock::new());
         tasks::start(check_the_rest(store.clone(), unchecked_seq, damage.clone(), journal.clone()));
-        let server = Server { home: home.clone(), handle: handle.clone(), hosting, store, epoch, started_at, damage };
+        let server = Server {
+            home: home.clone(),
+            handle: handle.clone(),
+            hosting,
+            store,
+            epoch,
+            started_at,
+            damage,
+            config,
+        };
         tasks::start(server.listen(listener));
         tasks::start(on_signals(handle.clone(), journal.clone()));
         tasks::start(leftovers::sweep(home.jobs(), handle.clone(), journal.clone()));

@@ -14,6 +14,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use decklog_engine::actor::Actor;
+use decklog_engine::dispatcher::Input;
 use decklog_engine::time::Time;
 use decklog_protocol::frame::{Frame, PROTOCOL};
 use decklog_protocol::home::Home;
@@ -22,7 +23,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::sleep;
 
-use crate::core::ToCoreHandle;
+use crate::config::ConfigFile;
+use crate::core::{ToCore, ToCoreHandle};
 use crate::hosting::Hosting;
 use crate::run::VERSION;
 use crate::store::Store;
@@ -49,6 +51,7 @@ pub(crate) struct Server {
     pub(crate) started_at: Time,
     /// What is wrong with records that no answer needs: said with each of them all the same.
     pub(crate) damage: Arc<OnceLock<String>>,
+    pub(crate) config: Arc<ConfigFile>,
 }
 
 impl Server {
@@ -96,6 +99,11 @@ impl Server {
             let text = format!("{damage}; decklog verify says more");
             out.send(&Frame::message(&Reply::Warning { text })).await?;
         }
+        let (config, problem) = self.config.look();
+        if let Some(text) = problem {
+            out.send(&Frame::message(&Reply::Warning { text })).await?;
+        }
+        self.handle.tell(ToCore::Input(Input::Policy { policy: config.policy }));
         match request {
             Request::Logs { target, run, follow, lines } => self.logs(out, target, run, follow, lines).await,
             Request::History { .. } => self.history(out, request).await,

@@ -81,7 +81,9 @@ impl Server {
         }
     }
 
-    async fn dispatch(&self, out: &mut Out, actor: Actor, request: DispatchRequest) -> io::Result<()> {
+    async fn dispatch(&self, out: &mut Out, actor: Actor, mut request: DispatchRequest) -> io::Result<()> {
+        let (config, _) = self.config.look();
+        request.environment.retain(|(name, _)| config.environment.lets_through(name));
         let mut id = [0; 16];
         if let Err(error) = getrandom::fill(&mut id) {
             return out.fail(format!("no random id: {error}")).await;
