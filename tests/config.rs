@@ -94,12 +94,12 @@ fn a_wrong_configuration_is_named_and_changes_nothing() {
 #[test]
 fn a_variable_that_is_denied_does_not_reach_a_session() {
     let instance = configured("[environment]\ndeny = [\"SECRET_*\"]\n");
-    let line = "env | grep SECRET || echo none; echo $PLAIN";
+    let line = "env | grep SECRET || echo none; echo $PLAIN; echo end";
     let mut command = instance.command(&["dispatch", "--quiet", "--exec", line]);
     command.env("SECRET_TOKEN", "hunter2").env("PLAIN", "plain");
     let id = support::Running::of(command).end().code(0).text().trim().to_owned();
     instance.finished(std::slice::from_ref(&id));
-    assert_eq!(instance.run(&["logs", &id]).code(0).text(), "none\nplain\n");
+    assert_eq!(instance.run(&["logs", &id]).code(0).text(), "none\nplain\nend\n");
     let history = instance.run(&["history", "--json"]).code(0).text();
     assert!(!history.contains("SECRET_TOKEN") && history.contains("PLAIN"), "names enter the log");
     assert!(!history.contains("\"plain\""), "values do not");
