@@ -252,6 +252,29 @@ fn following_output_has_no_gap_across_history_and_live() {
 }
 
 #[test]
+fn following_output_goes_on_when_the_supervisor_is_killed() {
+    let instance = Instance::new();
+    let go = instance.folder().join("go");
+    let id = instance.exec(&format!("seq 1 100; {}", waits_for(&go, "seq 101 200")));
+    let follows = [&["logs", "-f", id.as_str()][..], &["logs", "-f", "-n", "1", id.as_str()][..]];
+    instance.row_when(&id, "the first half is out", |row| row["summary"] == "begun");
+    let follows = follows.map(|words| instance.start(words));
+    // Both have asked: the supervisor follows the run's output for them.
+    instance.until("both are connected", || {
+        let sockets = fs::read_dir(format!("/proc/{}/fd", instance.supervisor())).unwrap().flatten();
+        let links = sockets.filter_map(|item| fs::read_link(item.path()).ok());
+        links.filter(|link| link.to_string_lossy().starts_with("socket:")).count() >= 6
+    });
+    instance.kill_supervisor();
+    fs::write(&go, "").unwrap();
+    let [all, last] = follows.map(|follow| follow.end().code(0).text());
+    let numbers =
+        |range: std::ops::RangeInclusive<u32>| range.map(|number| format!("{number}\n")).collect::<String>();
+    assert_eq!(all, format!("{}begun\nended\n{}", numbers(1..=100), numbers(101..=200)));
+    assert!(last == format!("begun\nended\n{}", numbers(101..=200)) || last == "200\n", "{last}");
+}
+
+#[test]
 fn the_past_is_as_it_was_and_a_gap_is_unknown() {
     let instance = Instance::new();
     let id = instance.exec("sleep 1000");

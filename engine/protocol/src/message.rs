@@ -120,6 +120,9 @@ pub enum Request {
         follow: bool,
         /// Only the last lines.
         lines: Option<u64>,
+        /// Only what follows this offset: to go on after a supervisor that went away.
+        #[serde(default)]
+        from: Option<u64>,
     },
     /// Wait for sessions.
     Wait {
@@ -251,6 +254,13 @@ pub enum Reply {
     Event(Box<EventRow>),
     /// From here on records are new (history -f).
     Live,
+    /// Output follows, of this run and from this offset on.
+    Begins {
+        /// The run.
+        run: u32,
+        /// The offset of the first byte.
+        offset: u64,
+    },
     /// Bytes of the output that were not kept.
     Dropped {
         /// The offset of the first.

@@ -30,6 +30,7 @@ use crate::run::VERSION;
 use crate::store::Store;
 use crate::{peer, tasks};
 
+use logs::Begin;
 use out::Out;
 
 /// After an accept that failed (no file descriptor left), before the next try.
@@ -105,7 +106,14 @@ impl Server {
         }
         self.handle.tell(ToCore::Input(Input::Policy { policy: config.policy }));
         match request {
-            Request::Logs { target, run, follow, lines } => self.logs(out, target, run, follow, lines).await,
+            Request::Logs { target, run, follow, lines, from } => {
+                let begin = match (from, lines) {
+                    (Some(offset), _) => Begin::At(offset),
+                    (None, Some(lines)) => Begin::LastLines(lines),
+                    (None, None) => Begin::At(0),
+                };
+                self.logs(out, target, run, follow, begin).await
+            }
             Request::History { .. } => self.history(out, request).await,
             Request::Verify { expect } => self.verify(out, expect).await,
             Request::Status => self.status(out).await,

@@ -16,26 +16,33 @@ const RESTARTS: u32 = 10;
 /// Prints a session's output; with --follow as it comes.
 pub(super) fn run(args: &Logs, console: &mut Console) -> Result<u8, Failure> {
     let home = surroundings::home()?;
-    let request =
-        Request::Logs { target: args.id.clone(), run: args.run, follow: args.follow, lines: args.lines };
+    let mut request = Request::Logs {
+        target: args.id.clone(),
+        run: args.run,
+        follow: args.follow,
+        lines: args.lines,
+        from: None,
+    };
     let patience = if args.follow { Patience::Unlimited } else { Patience::Soon };
     let colors = console.style().color;
     let filter = (console.is_terminal() && !args.raw).then(|| TerminalFilter::new(colors));
-    let mut printer = Printer { filter, at: 0, printed_to: 0, flushes: args.follow };
+    let mut printer = Printer { filter, begun: None, flushes: args.follow };
     let mut restarts = 0;
     loop {
-        let before = printer.printed_to;
+        let before = printer.begun;
         let answers = client::ask(&home, &request, IfNone::Start, patience);
         match answers.and_then(|answers| printer.print_all(answers, console)) {
             Ok(printed) => {
                 printed?;
                 return Ok(0);
             }
-            // Output is offset-addressed from the start of the run: what was printed is passed over. That needs the
-            // whole of it, so not when only the last lines were wanted.
-            Err(Trouble::Ended) if args.lines.is_none() && restarts < RESTARTS => {
-                restarts = if printer.printed_to > before { 0 } else { restarts + 1 };
-                printer.at = 0;
+            // The next supervisor goes on where this one went away: with the same run, at the next byte.
+            Err(Trouble::Ended) if restarts < RESTARTS => {
+                restarts = if printer.begun == before { restarts + 1 } else { 0 };
+                if let (Some((begun, next)), Request::Logs { run, from, .. }) = (printer.begun, &mut request)
+                {
+                    (*run, *from) = (Some(begun), Some(next));
+                }
             }
             Err(trouble) => return Err(trouble.into()),
         }
@@ -44,10 +51,8 @@ pub(super) fn run(args: &Logs, console: &mut Console) -> Result<u8, Failure> {
 
 struct Printer {
     filter: Option<TerminalFilter>,
-    /// The offset of what comes next.
-    at: u64,
-    /// Everything before this offset was printed.
-    printed_to: u64,
+    /// The run, and the offset of the next byte of it; `None` until the first answer.
+    begun: Option<(u32, u64)>,
     /// Whether each piece is passed on at once.
     flushes: bool,
 }
@@ -61,6 +66,10 @@ impl Printer {
     ) -> Result<Result<(), Failure>, Trouble> {
         while let Some(answer) = answers.next()? {
             let printed = match answer {
+                Incoming::Reply(Reply::Begins { run, offset }) => {
+                    self.begun = Some((run, offset));
+                    Ok(())
+                }
                 Incoming::Output(bytes) => self.piece(&bytes, console),
                 Incoming::Reply(Reply::Dropped { from, to }) => self.dropped(from, to, console),
                 Incoming::Reply(Reply::Closed) => return Err(Trouble::Closed),
@@ -77,10 +86,7 @@ impl Printer {
     }
 
     fn piece(&mut self, bytes: &[u8], console: &mut Console) -> Result<(), Failure> {
-        let passed_over = self.printed_to.saturating_sub(self.at).min(bytes.len() as u64);
-        self.at += bytes.len() as u64;
-        self.printed_to = self.printed_to.max(self.at);
-        let bytes = &bytes[passed_over as usize..];
+        self.advance(bytes.len() as u64);
         match &mut self.filter {
             Some(filter) => console.screen(&filter.piece(bytes))?,
             None => console.bytes(bytes)?,
@@ -92,13 +98,16 @@ impl Printer {
     }
 
     fn dropped(&mut self, from: u64, to: u64, console: &mut Console) -> Result<(), Failure> {
-        self.at += to.saturating_sub(from);
-        if self.at > self.printed_to {
-            self.printed_to = self.at;
-            console.flush()?;
-            let missing = text::bytes(to.saturating_sub(from));
-            console::note(&format!("… {missing} of output from byte {from} on were not kept"));
-        }
+        self.advance(to.saturating_sub(from));
+        console.flush()?;
+        let missing = text::bytes(to.saturating_sub(from));
+        console::note(&format!("… {missing} of output from byte {from} on were not kept"));
         Ok(())
+    }
+
+    fn advance(&mut self, bytes: u64) {
+        if let Some((_, next)) = &mut self.begun {
+            *next += bytes;
+        }
     }
 }

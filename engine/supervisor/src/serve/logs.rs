@@ -27,7 +27,7 @@ impl Server {
         target: String,
         run: Option<u32>,
         follow: bool,
-        lines: Option<u64>,
+        begin: Begin,
     ) -> io::Result<()> {
         let session = match self.look_at(target).await {
             Some(Answer::Sessions { mut sessions }) if sessions.len() == 1 => sessions.remove(0).session,
@@ -57,7 +57,8 @@ impl Server {
         }
         let run_dir = job_dir.run(u64::from(run.run));
         let mut growth = if follow { self.hosting.follow(run) } else { None };
-        let (mut reader, mut offset) = begin(&run_dir, lines).await?;
+        let (mut reader, mut offset) = begin.open(&run_dir).await?;
+        out.send(&Frame::message(&Reply::Begins { run: run.run, offset })).await?;
         loop {
             // Whether it had ended is asked before the files are read: then what they hold is all.
             let ended = growth.as_mut().is_none_or(|growth| growth.borrow_and_update().ended);
@@ -78,18 +79,29 @@ impl Server {
     }
 }
 
-/// A reader, and the offset to begin at.
-async fn begin(run_dir: &RunDir, lines: Option<u64>) -> io::Result<(OutputReader, u64)> {
-    let run_dir = run_dir.clone();
-    tasks::blocking(move || {
-        let mut reader = OutputReader::open(&run_dir);
-        let offset = match lines {
-            None => 0,
-            Some(lines) => offset_of_last(&mut reader, lines)?,
-        };
-        Ok((reader, offset))
-    })
-    .await
+/// Where to begin.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Begin {
+    /// At this offset.
+    At(u64),
+    /// With the last so many lines.
+    LastLines(u64),
+}
+
+impl Begin {
+    /// A reader, and the offset to begin at.
+    async fn open(self, run_dir: &RunDir) -> io::Result<(OutputReader, u64)> {
+        let run_dir = run_dir.clone();
+        tasks::blocking(move || {
+            let mut reader = OutputReader::open(&run_dir);
+            let offset = match self {
+                Self::At(offset) => offset,
+                Self::LastLines(lines) => offset_of_last(&mut reader, lines)?,
+            };
+            Ok((reader, offset))
+        })
+        .await
+    }
 }
 
 /// Where the last so many lines begin.
