@@ -81,6 +81,35 @@ fn jobs_wait_for_a_slot_in_the_order_of_their_dispatch() {
 }
 
 #[test]
+fn a_job_waits_for_another_and_fails_with_it() {
+    let instance = Instance::new();
+    instance.dispatch_until_told("build");
+    let dispatch = |words: &[&str]| {
+        let words = [&["dispatch", "--quiet"], words, &["--exec", "echo after"]].concat();
+        instance.ok(&words).trim().to_owned()
+    };
+    let next = dispatch(&["--after", "build"]);
+    let row = instance.row(&next);
+    assert_eq!((&row["state"], &row["wake"]["kind"]), (&Value::from("queued"), &Value::from("after")));
+    let build = instance.row("build")["id"].clone();
+    assert_eq!((&row["after"][0], &row["wake"]["ids"][0]), (&build, &build));
+    instance.kill_supervisor();
+    instance.tell("build");
+    instance.finished(std::slice::from_ref(&next));
+    assert_eq!(instance.row(&next)["state"], "done");
+
+    instance.exec("exit 3");
+    instance.finished(&["exit-3".to_owned()]);
+    let failed = dispatch(&["--after", "exit-3,build"]);
+    let row = instance.row(&failed);
+    assert_eq!((&row["state"], &row["reason"]["kind"]), (&Value::from("failed"), &Value::from("dependency")));
+    let any = dispatch(&["--after", "exit-3", "--after-any"]);
+    instance.finished(std::slice::from_ref(&any));
+    assert_eq!(instance.row(&any)["state"], "done");
+    instance.fails(3, &["dispatch", "--after", "nobody", "--exec", "true"]);
+}
+
+#[test]
 fn a_wrong_configuration_is_named_and_changes_nothing() {
     let instance = configured("[timers]\nfinished_job = \"soon\"\n");
     let ran = instance.run(&["dispatch", "--quiet", "--exec", "true"]).code(0);

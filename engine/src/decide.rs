@@ -4,19 +4,20 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::actor::{Actor, ActorKind};
 use crate::command::{Command, Dispatch, Ended, Fact, Gone, Observation, Refusal};
 use crate::event::{
-    Adopted, AfterStop, Deleted, Event, ExitStatus, Exited, Finished, Grouped, Lost, OutcomeKind,
+    Adopted, AfterStop, Deleted, Dispatched, Event, ExitStatus, Exited, Finished, Grouped, Lost, OutcomeKind,
     OutputDropped, Pinned, Queued, ReasonKind, Renamed, Respawned, Restored, RunIntended, SessionKind,
     SpawnFailed, Started, StopRequested, Stopped, Unpinned, WakeKind,
 };
 use crate::id::SessionId;
 use crate::name;
 use crate::roster::Roster;
-use crate::session::{Process, Session};
+use crate::session::{Process, Session, State};
 
 /// What a granted wish leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,8 +61,12 @@ pub fn decide_dispatch(roster: &Roster, wish: &Dispatch) -> Result<GrantedDispat
             hints: Vec::new(),
         });
     }
-    let mut facts = Vec::from([Fact::of(wish.id, dispatched.clone())]);
-    facts.push(start_or_queue(roster, wish.id, dispatched.work.kind(), 1));
+    let next = match dependencies(roster, dispatched) {
+        Dependencies::Met => start_or_queue(roster, wish.id, dispatched, 1),
+        Dependencies::Open(ids) => Fact::of(wish.id, Queued { wake: WakeKind::After, until: None, ids }),
+        Dependencies::Broken(text) => dependency_failed(wish.id, text),
+    };
+    let facts = Vec::from([Fact::of(wish.id, dispatched.clone()), next]);
     Ok(GrantedDispatch::New(facts))
 }
 
@@ -197,7 +202,10 @@ pub fn observe(session: &Session, run: u32, observation: &Observation, shutdown:
 /// The facts that start another run of a session, or queue it.
 pub(crate) fn respawn(roster: &Roster, session: &Session) -> Vec<Fact> {
     let next = session.run.as_ref().map_or(0, |run| run.number) + 1;
-    Vec::from([Fact::of(session.id, Respawned {}), start_or_queue(roster, session.id, session.kind(), next)])
+    Vec::from([
+        Fact::of(session.id, Respawned {}),
+        start_or_queue(roster, session.id, &session.dispatched, next),
+    ])
 }
 
 /// Whether a slot for another session of this kind is free.
@@ -206,9 +214,43 @@ pub(crate) fn slot_is_free(roster: &Roster, kind: SessionKind) -> bool {
     kind == SessionKind::Conversation || cap == 0 || roster.live_jobs() < cap
 }
 
-fn start_or_queue(roster: &Roster, id: SessionId, kind: SessionKind, run: u32) -> Fact {
-    // Whoever waits already goes first.
-    let somebody_waits = roster.waiting().any(|other| other.kind() == kind);
+/// What has become of the sessions that another waits for.
+pub(crate) enum Dependencies {
+    /// They have finished, and well enough.
+    Met,
+    /// These have not finished.
+    Open(Vec<SessionId>),
+    /// One did not end well, as this says.
+    Broken(String),
+}
+
+pub(crate) fn dependencies(roster: &Roster, dispatched: &Dispatched) -> Dependencies {
+    let mut open = Vec::new();
+    for id in &dispatched.after {
+        let Some(session) = roster.get(*id) else { continue };
+        match session.state() {
+            State::Done => {}
+            State::Failed | State::Stopped if dispatched.after_any => {}
+            state @ (State::Failed | State::Stopped) => {
+                return Dependencies::Broken(format!("it waited for {}, which is {state}", session.name));
+            }
+            _ => open.push(*id),
+        }
+    }
+    if open.is_empty() { Dependencies::Met } else { Dependencies::Open(open) }
+}
+
+pub(crate) fn dependency_failed(id: SessionId, text: String) -> Fact {
+    Fact::of(id, Finished { outcome: OutcomeKind::Failed, reason: ReasonKind::Dependency, text })
+}
+
+pub(crate) fn start_or_queue(roster: &Roster, id: SessionId, dispatched: &Dispatched, run: u32) -> Fact {
+    let kind = dispatched.work.kind();
+    // Whoever waits already goes first, unless this one is more urgent.
+    let goes_first =
+        |other: &Arc<Session>| other.kind() == kind && other.dispatched.priority >= dispatched.priority;
+    let is_waiting_itself = |other: &Arc<Session>| other.id == id;
+    let somebody_waits = roster.slot_queue().any(|other| !is_waiting_itself(other) && goes_first(other));
     if slot_is_free(roster, kind) && !somebody_waits {
         Fact::of_run(id, run, RunIntended {})
     } else {

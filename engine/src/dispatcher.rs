@@ -145,7 +145,7 @@ impl Dispatcher {
         }
         let Some(input) = self.recover(at, input) else { return };
         match input {
-            Input::Dispatch { token, actor, wish } => self.dispatch(at, token, &actor, wish),
+            Input::Dispatch { token, actor, wish, after } => self.dispatch(at, token, &actor, wish, &after),
             Input::Command { token, actor, targets, command } => {
                 self.command(at, token, &actor, &targets, &command);
             }
@@ -172,10 +172,14 @@ impl Dispatcher {
 
     // ---- requests
 
-    fn dispatch(&mut self, at: Time, token: Token, actor: &Actor, mut wish: Box<Dispatch>) {
+    fn dispatch(&mut self, at: Time, token: Token, actor: &Actor, mut wish: Box<Dispatch>, after: &[String]) {
         if self.closing.is_some() {
             let text = "the supervisor is closing".into();
             return self.answer(token, Answer::Refused(Vec::from([closing(text)])));
+        }
+        match self.resolve(after) {
+            Ok(ids) => wish.dispatched.after = ids,
+            Err(unresolved) => return self.answer(token, Answer::Unresolved(unresolved)),
         }
         if !wish.name_given {
             wish.dispatched.name = self.free_name(&wish.dispatched.name);

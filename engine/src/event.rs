@@ -37,6 +37,7 @@ macro_rules! catalogue {
         #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(untagged)]
         #[allow(missing_docs, reason = "each body documents itself")]
+        #[allow(clippy::large_enum_variant, reason = "a record lives for a step; only few wait in memory")]
         pub enum Event { $( #[doc = $doc] $name($name) ),* }
 
         /// The name of a fact, and its number in the log.

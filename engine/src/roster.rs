@@ -6,11 +6,12 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 
 use bincode::{Decode, Encode};
 
 use crate::codec;
-use crate::event::{SessionKind, TimerRule};
+use crate::event::{SessionKind, TimerRule, WakeKind};
 use crate::id::{Seq, SessionId};
 use crate::policy::Policy;
 use crate::session::Session;
@@ -63,6 +64,10 @@ struct Index {
     live: BTreeSet<u32>,
     live_jobs: u32,
     waiting: BTreeSet<u32>,
+    /// Those of them that wait for a slot, in the order in which they get one.
+    slot_queue: BTreeSet<(Reverse<i32>, u32)>,
+    /// Those that wait for other sessions.
+    after: BTreeSet<u32>,
     keys: BTreeMap<String, BTreeSet<u32>>,
     deadlines: BTreeSet<(Awake, u32)>,
 }
@@ -136,6 +141,16 @@ impl Roster {
     /// The queued sessions, oldest first.
     pub fn waiting(&self) -> impl Iterator<Item = &Arc<Session>> {
         self.index.waiting.iter().map(|slot| &self.sessions[*slot as usize])
+    }
+
+    /// Those of them that wait for a slot, in the order in which they get one: by priority, then by age.
+    pub fn slot_queue(&self) -> impl Iterator<Item = &Arc<Session>> {
+        self.index.slot_queue.iter().map(|(_, slot)| &self.sessions[*slot as usize])
+    }
+
+    /// Those of them that wait for other sessions.
+    pub fn waiting_for_others(&self) -> impl Iterator<Item = &Arc<Session>> {
+        self.index.after.iter().map(|slot| &self.sessions[*slot as usize])
     }
 
     /// The listed row with this key.
@@ -291,19 +306,19 @@ impl Eq for Roster {}
 struct Facts {
     listed: bool,
     live: Option<SessionKind>,
-    waiting: bool,
+    waiting: Option<WakeKind>,
     deadline: Option<Awake>,
 }
 
 impl Facts {
-    const NOTHING: Self = Self { listed: false, live: None, waiting: false, deadline: None };
+    const NOTHING: Self = Self { listed: false, live: None, waiting: None, deadline: None };
 
     fn of(session: &Session, policy: &Policy) -> Self {
         let live = session.is_live();
         Self {
             listed: session.is_listed(),
             live: live.then(|| session.kind()),
-            waiting: session.wake.is_some() && !live,
+            waiting: session.wake.as_ref().filter(|_| !live).map(|wake| wake.kind),
             deadline: timers::deadline(session, policy).map(|(awake, _)| awake),
         }
     }
@@ -329,7 +344,10 @@ impl Index {
     fn update(&mut self, slot: u32, session: &Session, was: Facts, is: Facts) {
         put(&mut self.listed, slot, is.listed);
         put(&mut self.live, slot, is.live.is_some());
-        put(&mut self.waiting, slot, is.waiting);
+        put(&mut self.waiting, slot, is.waiting.is_some());
+        put(&mut self.after, slot, is.waiting == Some(WakeKind::After));
+        let place = (Reverse(session.dispatched.priority), slot);
+        put(&mut self.slot_queue, place, is.waiting == Some(WakeKind::Slot));
         self.live_jobs += u32::from(is.live == Some(SessionKind::Job));
         self.live_jobs -= u32::from(was.live == Some(SessionKind::Job));
         if was.deadline != is.deadline {
@@ -348,10 +366,10 @@ impl Index {
     }
 }
 
-fn put(set: &mut BTreeSet<u32>, slot: u32, present: bool) {
+fn put<T: Ord>(set: &mut BTreeSet<T>, item: T, present: bool) {
     if present {
-        set.insert(slot);
+        set.insert(item);
     } else {
-        set.remove(&slot);
+        set.remove(&item);
     }
 }

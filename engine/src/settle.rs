@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 
 use crate::actor::Actor;
 use crate::command::Fact;
-use crate::decide;
-use crate::event::{Admitted, AfterStop, Deleted, RunIntended, WakeKind};
+use crate::decide::{self, Dependencies};
+use crate::event::{Admitted, AfterStop, Deleted, RunIntended};
 use crate::id::SessionId;
 use crate::roster::Roster;
 
@@ -26,15 +26,35 @@ pub fn settle(roster: &Roster, touched: &[SessionId], admit: bool) -> Vec<Fact> 
             _ => {}
         }
     }
-    if admit { next_in_queue(roster) } else { Vec::new() }
+    if !admit {
+        return Vec::new();
+    }
+    let waited_for = next_after_others(roster);
+    if waited_for.is_empty() { next_in_queue(roster) } else { waited_for }
 }
 
-/// First come, first served.
+/// The first of those that wait for other sessions for which the waiting is over.
+fn next_after_others(roster: &Roster) -> Vec<Fact> {
+    let after = || Actor::rule("after");
+    for session in roster.waiting_for_others() {
+        match decide::dependencies(roster, &session.dispatched) {
+            Dependencies::Open(_) => {}
+            Dependencies::Broken(text) => {
+                return Vec::from([decide::dependency_failed(session.id, text).by(after())]);
+            }
+            Dependencies::Met => {
+                let run = session.run.as_ref().map_or(0, |run| run.number) + 1;
+                let next = decide::start_or_queue(roster, session.id, &session.dispatched, run);
+                return Vec::from([Fact::of(session.id, Admitted {}).by(after()), next.by(after())]);
+            }
+        }
+    }
+    Vec::new()
+}
+
+/// Whoever is to get the next free slot.
 fn next_in_queue(roster: &Roster) -> Vec<Fact> {
-    let ready = roster.waiting().find(|session| {
-        session.wake.as_ref().is_some_and(|wake| wake.kind == WakeKind::Slot)
-            && decide::slot_is_free(roster, session.kind())
-    });
+    let ready = roster.slot_queue().find(|session| decide::slot_is_free(roster, session.kind()));
     let Some(session) = ready else { return Vec::new() };
     let run = session.run.as_ref().map_or(0, |run| run.number) + 1;
     let slots = || Actor::rule("slots");

@@ -9,6 +9,7 @@ use decklog_engine::event::{
     ReasonKind, RunIntended, Started, StopRequested, WakeKind, Work,
 };
 use decklog_engine::policy::Policy;
+use decklog_engine::settle::settle;
 use decklog_engine::time::Time;
 
 use crate::support::{Book, id, job, process, wish};
@@ -233,4 +234,75 @@ fn what_runs_inside_a_session_cannot_help_itself() {
     }
     assert!(permit(&agent, "daemon stop", None).is_err());
     assert!(permit(&Actor::user("ada", "cli"), "rm", Some(child)).is_ok());
+}
+
+/// The kinds of the facts that dispatching this leads to, without `Dispatched`.
+fn dispatched(book: &Book, mut wished: decklog_engine::event::Dispatched) -> String {
+    wished.name = "wished".into();
+    match decide_dispatch(&book.roster, &wish(9, wished)).unwrap() {
+        GrantedDispatch::New(facts) => kinds(&facts[1..]),
+        GrantedDispatch::Existing(_) => "existing".into(),
+    }
+}
+
+/// A job that waits for session 1.
+fn after_the_first() -> decklog_engine::event::Dispatched {
+    decklog_engine::event::Dispatched { after: vec![id(1)], ..job("next") }
+}
+
+#[test]
+fn what_waits_for_another_starts_when_that_is_done() {
+    let mut book = running("a");
+    assert_eq!(dispatched(&book, after_the_first()), "Queued");
+    book.of(2, after_the_first()).of(2, Queued { wake: WakeKind::After, until: None, ids: vec![id(1)] });
+    assert_eq!(settle(&book.roster, &[], true), vec![]);
+    for fact in observe(&book.roster.get(id(1)).unwrap().clone(), 1, &ended(ExitStatus::Code(0)), false) {
+        book.enter(fact);
+    }
+    assert_eq!(kinds(&settle(&book.roster, &[], true)), "Admitted RunIntended");
+    assert_eq!(kinds(&settle(&book.roster, &[], false)), "", "nothing starts while the supervisor closes");
+    assert_eq!(dispatched(&book, after_the_first()), "RunIntended");
+}
+
+#[test]
+fn what_waits_for_one_that_fails_fails_unless_any_end_will_do() {
+    let any = || decklog_engine::event::Dispatched { after_any: true, ..after_the_first() };
+    let mut book = running("a");
+    book.of(2, after_the_first()).of(2, Queued { wake: WakeKind::After, until: None, ids: vec![id(1)] });
+    for fact in observe(&book.roster.get(id(1)).unwrap().clone(), 1, &ended(ExitStatus::Code(1)), false) {
+        book.enter(fact);
+    }
+    let facts = settle(&book.roster, &[], true);
+    assert!(
+        matches!(&facts[0].event, Event::Finished(finished) if finished.reason == ReasonKind::Dependency)
+    );
+    assert_eq!(dispatched(&book, after_the_first()), "Finished");
+    assert_eq!(dispatched(&book, any()), "RunIntended");
+}
+
+#[test]
+fn the_next_slot_goes_to_the_most_urgent_then_to_the_oldest() {
+    let urgent = |name: &str, priority| decklog_engine::event::Dispatched { priority, ..job(name) };
+    let mut book = running("a");
+    book.enter(Fact::of_fleet(PolicyChanged { policy: Policy { live_jobs: 1, ..Policy::default() } }));
+    for (number, priority) in [(2, 0), (3, 5), (4, 5), (5, -1)] {
+        let queued = Queued { wake: WakeKind::Slot, until: None, ids: vec![] };
+        book.of(number, urgent(&number.to_string(), priority)).of(number, queued);
+    }
+    let mut order = Vec::new();
+    let mut holder = 1;
+    for _ in 0..4 {
+        for fact in
+            observe(&book.roster.get(id(holder)).unwrap().clone(), 1, &ended(ExitStatus::Code(0)), false)
+        {
+            book.enter(fact);
+        }
+        let facts = settle(&book.roster, &[], true);
+        holder = facts[0].session.unwrap().0[0];
+        order.push(holder);
+        for fact in facts {
+            book.enter(fact);
+        }
+    }
+    assert_eq!(order, [3, 4, 2, 5]);
 }

@@ -46,6 +46,9 @@ fn examples() -> Vec<Event> {
     dispatched.parent = Some(id(2));
     dispatched.key = Some("k".into());
     dispatched.timeout_ms = Some(1000);
+    dispatched.after = vec![id(3)];
+    dispatched.after_any = true;
+    dispatched.priority = -7;
     let text = || String::from("text");
     vec![
         dispatched.into(),

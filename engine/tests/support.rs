@@ -26,6 +26,9 @@ pub(crate) fn job(name: &str) -> Dispatched {
         parent: None,
         key: None,
         timeout_ms: None,
+        after: vec![],
+        after_any: false,
+        priority: 0,
     }
 }
 

@@ -204,6 +204,15 @@ pub struct DispatchRequest {
     /// Stop it after this long.
     #[serde(default)]
     pub timeout_ms: Option<u64>,
+    /// Start it once these have finished: ids, names, prefixes.
+    #[serde(default)]
+    pub after: Vec<String>,
+    /// However they finish.
+    #[serde(default)]
+    pub after_any: bool,
+    /// Of those that wait for a slot the highest goes first.
+    #[serde(default)]
+    pub priority: i32,
     /// The dispatching shell's file mode mask, where the client knows it.
     #[serde(default)]
     pub umask: Option<u32>,
@@ -449,6 +458,9 @@ impl DispatchRequest {
             parent: None,
             key: self.key.clone(),
             timeout_ms: self.timeout_ms,
+            after: Vec::new(),
+            after_any: self.after_any,
+            priority: self.priority,
         }
     }
 }

@@ -190,7 +190,7 @@ impl Row {
             group: session.group.clone(),
             parent: dispatched.parent.map(|parent| parent.to_string()),
             timeout_ms: dispatched.timeout_ms,
-            after: Vec::new(),
+            after: dispatched.after.iter().map(ToString::to_string).collect(),
             pull_requests: Vec::new(),
             input_tokens: None,
             output_tokens: None,

@@ -27,6 +27,8 @@ pub enum Input {
         actor: Actor,
         /// What is wished.
         wish: Box<Dispatch>,
+        /// The sessions that it waits for: ids, names or prefixes, put into the wish once they are resolved.
+        after: Vec<String>,
     },
     /// A client wishes something of sessions that exist: of all of them or of none.
     Command {

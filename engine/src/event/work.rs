@@ -131,4 +131,10 @@ pub struct Dispatched {
     pub key: Option<String>,
     /// Its process is stopped after this many waking milliseconds.
     pub timeout_ms: Option<u64>,
+    /// It starts once these have finished.
+    pub after: Vec<SessionId>,
+    /// However they finish; else one that fails or is stopped fails this one.
+    pub after_any: bool,
+    /// Of those that wait for a slot the highest goes first, the oldest among equals.
+    pub priority: i32,
 }

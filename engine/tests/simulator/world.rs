@@ -125,8 +125,16 @@ impl World {
             let id = SessionId([self.sessions; 16]);
             let mut dispatched = job("it");
             dispatched.timeout_ms = random.one_in(4).then_some(500);
+            dispatched.after_any = random.one_in(2);
+            dispatched.priority = random.below(3) as i32;
+            let after = if random.one_in(4) { targets } else { vec![] };
             self.asked.insert(token, Asked::Dispatch(id));
-            Input::Dispatch { token, actor, wish: Box::new(Dispatch { id, name_given: false, dispatched }) }
+            Input::Dispatch {
+                token,
+                actor,
+                wish: Box::new(Dispatch { id, name_given: false, dispatched }),
+                after,
+            }
         } else {
             self.asked.insert(token, Asked::Other);
             let command = match random.below(10) {

@@ -51,6 +51,18 @@ pub(crate) struct Dispatch {
     /// Give it pipes instead of a terminal for its output: faster, but the order of its two streams is lost
     #[arg(long)]
     pub(crate) pipes: bool,
+    /// Start it once these have finished; one that fails or is stopped fails it too
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub(crate) after: Vec<String>,
+
+    /// However those of --after finish
+    #[arg(long, requires = "after")]
+    pub(crate) after_any: bool,
+
+    /// Of those that wait for a slot the highest goes first; the oldest among equals
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    pub(crate) priority: i32,
+
     /// With the same key and command again: that session, not another one
     #[arg(long, value_name = "K")]
     pub(crate) key: Option<String>,

@@ -83,6 +83,9 @@ fn wish(args: Dispatch) -> Result<DispatchRequest, Failure> {
         pinned: args.pin,
         key: args.key,
         timeout_ms: args.timeout,
+        after: args.after,
+        after_any: args.after_any,
+        priority: args.priority,
         umask: surroundings::umask(),
     })
 }

@@ -108,7 +108,8 @@ impl Server {
             Err(text) => return out.fail(text).await,
         }
         let wish = Box::new(Dispatch { id, name_given: request.name.is_some(), dispatched });
-        let answer = self.handle.ask(|token| Input::Dispatch { token, actor, wish }).await;
+        let after = request.after;
+        let answer = self.handle.ask(|token| Input::Dispatch { token, actor, wish, after }).await;
         let used = matches!(&answer, Some(Answer::Dispatched { session, existing: false }) if session.session.run.is_some());
         if !used {
             self.hosting.discard(id);
