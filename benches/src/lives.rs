@@ -222,6 +222,9 @@ fn dispatched(number: usize) -> Dispatched {
         parent: None,
         key: number.is_multiple_of(6).then(|| format!("build-{number:07x}")),
         timeout_ms: number.is_multiple_of(5).then_some(7_200_000),
+        after: Vec::new(),
+        after_any: false,
+        priority: 0,
     }
 }
 
