@@ -62,6 +62,85 @@ fn what_ended_while_nobody_watched_has_its_true_code_time_and_output() {
     assert_eq!((&verified["ok"], &verified["foldEqual"]), (&Value::from(true), &Value::from(true)));
 }
 
+/// What ended by itself while nobody watched is not a timeout, and was not stopped, whatever comes first afterwards.
+#[test]
+fn no_timer_and_no_stop_comes_before_the_truth() {
+    let instance = Instance::new();
+    let go = instance.folder().join("go");
+    let line = waits_for(&go, "exit 0");
+    let limited = instance.ok(&["dispatch", "--quiet", "--timeout", "2s", "--exec", &line]).trim().to_owned();
+    let wanted = instance.exec(&line);
+    let shells = [&limited, &wanted].map(|id| number(&instance.row(id), "pid") as i32);
+    let begun = time(&instance.row(&limited), "startedAt");
+    instance.kill_supervisor();
+    fs::write(&go, "").unwrap();
+    until("the jobs have ended", || shells.iter().all(|pid| !is_running(*pid)));
+    until("the limit passes", || jiff::Timestamp::now().as_millisecond() > begun + 2_100);
+    instance.run(&["stop", &wanted]).code(0);
+    for id in [&limited, &wanted] {
+        let row = instance.row(id);
+        assert_eq!((&row["state"], number(&row, "exitCode")), (&Value::from("done"), 0), "{row:#}");
+    }
+}
+
+/// A worker that cannot do what it is told is no reason to wait for ever.
+#[test]
+fn a_stop_ends_a_run_whose_worker_is_stuck() {
+    let instance = Instance::new();
+    let id = instance.exec("echo here; sleep 1000");
+    let row = instance.row_when(&id, "it runs", |row| row["summary"] == "here");
+    let (worker, shell) = (number(&row, "workerPid") as i32, number(&row, "pid") as i32);
+    kill(Pid::from_raw(worker), Signal::SIGSTOP).unwrap();
+    instance.run(&["stop", "--grace", "100ms", &id]).code(0);
+    let row = instance.row(&id);
+    assert_eq!((&row["state"], &row["process"]), (&Value::from("stopped"), &Value::from("lost")), "{row:#}");
+    assert!(!is_running(worker) && !is_running(shell));
+}
+
+/// A client that goes away leaves neither a process nor a folder that nobody knows.
+#[test]
+fn a_dispatch_that_is_interrupted_leaves_nothing_unknown() {
+    let instance = Instance::new();
+    instance.run(&["ls"]).code(0);
+    for _ in 0..30 {
+        let dispatch = instance.start(&["dispatch", "--quiet", "--exec", "true"]);
+        let _ = kill(Pid::from_raw(dispatch.pid()), Signal::SIGKILL);
+        drop(dispatch);
+    }
+    let known = || instance.json(&["ls", "--json"]).as_array().unwrap().len();
+    let folders = || fs::read_dir(instance.home().join("jobs")).unwrap().count();
+    until("every folder is of a session", || folders() == known());
+    until("all is quiet", || instance.json(&["daemon", "status", "--json"])["sessions"]["live"] == 0);
+    until("only the supervisor is left", || processes_of(instance.folder()).len() == 1);
+}
+
+#[test]
+fn what_no_record_can_hold_is_refused_and_harms_nobody() {
+    let instance = Instance::new();
+    instance.run(&["ls"]).code(0);
+    let supervisor = instance.supervisor();
+    let many = vec!["y".repeat(1000); 1050];
+    let words: Vec<&str> =
+        ["dispatch", "--", "/bin/echo"].into_iter().chain(many.iter().map(String::as_str)).collect();
+    let said = instance.fails(4, &words);
+    assert!(said.contains("the command has 1051060 bytes"), "{said}");
+    assert_eq!(instance.supervisor(), supervisor);
+}
+
+#[test]
+fn output_that_is_missing_is_said_to_be_missing() {
+    let instance = Instance::new();
+    let id = instance.exec("seq 1 1000");
+    instance.finished(std::slice::from_ref(&id));
+    let run = instance.home().join("jobs").join(&id).join("1");
+    let segments = fs::read_dir(run).unwrap().flatten().map(|item| item.path());
+    let segment = segments.filter(|path| path.to_string_lossy().contains("out.")).next().unwrap();
+    fs::OpenOptions::new().write(true).open(segment).unwrap().set_len(1000).unwrap();
+    let ran = instance.run(&["logs", &id]).code(0);
+    assert_eq!(ran.stdout.len(), 1000);
+    assert!(ran.stderr.contains("not kept"), "{ran:?}");
+}
+
 /// Dispatches all the time while the supervisor is killed all the time.
 #[test]
 fn whatever_was_acknowledged_survives_kills_at_any_moment() {

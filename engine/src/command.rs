@@ -129,6 +129,8 @@ pub struct Ended {
     pub last_line: Option<String>,
     /// The worker was told to end by the system, and ended it.
     pub worker_told_to_end: bool,
+    /// A wish to stop had reached the worker before.
+    pub stop_reached: bool,
 }
 
 /// What was found where a worker should have been.

@@ -125,7 +125,13 @@ pub fn decide(roster: &Roster, session: &Session, command: &Command) -> Result<G
         Command::Group { group } if *group == session.group => {
             return Ok(Granted::Already(format!("{} is there already", session.name)));
         }
-        Command::Group { group } => Vec::from([Fact::of(id, Grouped { group: group.clone() })]),
+        Command::Group { group } => {
+            if let Some(Err(bad)) = group.as_deref().map(name::check) {
+                let text = format!("the group cannot be this: {bad}");
+                return Err(Refusal { rule: "name", text, hints: Vec::new() });
+            }
+            Vec::from([Fact::of(id, Grouped { group: group.clone() })])
+        }
     };
     Ok(Granted::Facts(facts))
 }
@@ -177,6 +183,7 @@ pub fn observe(session: &Session, run: u32, observation: &Observation, shutdown:
                 output_dropped: ended.output_dropped,
                 last_line: ended.last_line.clone(),
                 worker_told_to_end: ended.worker_told_to_end,
+                stop_reached: ended.stop_reached,
                 started_at: ended.started_at,
             };
             let mut facts = Vec::from([fact(exited.into()).at(ended.at)]);
@@ -328,11 +335,13 @@ fn finished(session: &Session, run: u32, outcome: OutcomeKind, reason: ReasonKin
 }
 
 fn outcome_of_exit(session: &Session, run: u32, ended: &Ended) -> Option<Fact> {
-    if let Some(stopped) = wished_stop(session, run) {
+    // What ended by itself before the wish could reach it was not stopped.
+    let wish = session.stop.as_ref().filter(|_| ended.stop_reached);
+    if let Some(stopped) = wish.and_then(|_| wished_stop(session, run)) {
         return Some(stopped);
     }
     let failed = |reason, text| Some(finished(session, run, OutcomeKind::Failed, reason, text));
-    match session.stop.as_ref().map(|stop| stop.then) {
+    match wish.map(|stop| stop.then) {
         Some(AfterStop::KeepOutcome) => return None,
         Some(AfterStop::FailTimeout) => {
             let limit_ms = session.dispatched.timeout_ms.unwrap_or(0);
@@ -369,7 +378,9 @@ fn outcome_of_loss(session: &Session, run: u32, gone: &Gone, shutdown: bool) -> 
         return None;
     }
     let (reason, text) = if shutdown || gone.other_boot {
-        (ReasonKind::Shutdown, format!("it went down with everything else: {}", gone.evidence))
+        let when =
+            if gone.other_boot { "the machine was started anew" } else { "nothing of ours was left alive" };
+        (ReasonKind::Shutdown, format!("{when}: {}", gone.evidence))
     } else {
         (ReasonKind::Lost, gone.evidence.clone())
     };

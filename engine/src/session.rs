@@ -301,12 +301,13 @@ impl Session {
         self.run.as_ref().map(|run| RunKey { session: self.id, run: run.number })
     }
 
-    /// When the latest run ended, or the outcome was decided without one.
+    /// When the latest run ended, or the outcome was decided without one; `None` while it lives, and where its end was not
+    /// seen by anybody.
     pub fn finished_at(&self) -> Option<Time> {
-        if self.is_live() {
+        if self.is_live() || self.process == Process::Lost {
             return None;
         }
-        let ended = self.run.as_ref().and_then(|run| run.ended_at.or(run.ended.map(|stamp| stamp.at)));
+        let ended = self.run.as_ref().and_then(|run| run.ended_at);
         ended.or(self.outcome.as_ref().map(|outcome| outcome.stamp.at))
     }
 

@@ -22,6 +22,10 @@ fn running(name: &str) -> Book {
 }
 
 fn ended(status: ExitStatus) -> Observation {
+    ended_before_a_stop(status, true)
+}
+
+fn ended_before_a_stop(status: ExitStatus, stop_reached: bool) -> Observation {
     Observation::Ended(Ended {
         status,
         at: Time(2500),
@@ -29,6 +33,7 @@ fn ended(status: ExitStatus) -> Observation {
         output_dropped: 0,
         last_line: Some("bye".into()),
         worker_told_to_end: false,
+        stop_reached,
         started_at: None,
     })
 }
@@ -183,6 +188,19 @@ fn stopped_is_stopped_whatever_the_code() {
 }
 
 #[test]
+fn what_ended_before_the_wish_reached_it_was_not_stopped() {
+    let mut timed = job("a");
+    timed.timeout_ms = Some(1000);
+    for then in [AfterStop::Stay, AfterStop::FailTimeout, AfterStop::Delete] {
+        let mut book = Book::default();
+        book.of(1, timed.clone()).of_run(1, 1, RunIntended {});
+        book.of_run(1, 1, StopRequested { grace_ms: 0, then });
+        let by_itself = ended_before_a_stop(ExitStatus::Code(0), false);
+        assert_eq!(outcome(&book, &by_itself, false), "done exit: exited with 0");
+    }
+}
+
+#[test]
 fn a_timeout_is_a_failure() {
     let mut timed = job("a");
     timed.timeout_ms = Some(1000);
@@ -197,10 +215,10 @@ fn a_timeout_is_a_failure() {
 fn a_loss_is_never_a_success() {
     let book = running("a");
     assert_eq!(outcome(&book, &gone(0, false), false), "failed lost: no trace");
-    for (observation, together) in [(gone(0, false), true), (gone(0, true), false)] {
-        let found = outcome(&book, &observation, together);
-        assert_eq!(found, "failed shutdown: it went down with everything else: no trace");
-    }
+    let together = outcome(&book, &gone(0, false), true);
+    assert_eq!(together, "failed shutdown: nothing of ours was left alive: no trace");
+    let other_boot = outcome(&book, &gone(0, true), false);
+    assert_eq!(other_boot, "failed shutdown: the machine was started anew: no trace");
 }
 
 #[test]

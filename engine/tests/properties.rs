@@ -41,6 +41,7 @@ fn of_session() -> impl Strategy<Value = Event> {
                 output_dropped: 0,
                 last_line: None,
                 worker_told_to_end: false,
+                stop_reached: false,
                 started_at: None,
             }
             .into()

@@ -64,6 +64,7 @@ fn examples() -> Vec<Event> {
             output_dropped: 9,
             last_line: Some(text()),
             worker_told_to_end: true,
+            stop_reached: false,
             started_at: Some(Time(3)),
         }
         .into(),

@@ -24,6 +24,7 @@ fn exited(code: i32) -> Event {
         output_dropped,
         last_line: None,
         worker_told_to_end: false,
+        stop_reached: false,
         started_at: None,
     }
     .into()

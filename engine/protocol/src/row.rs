@@ -67,6 +67,10 @@ pub struct Row {
     pub lines_removed: Option<u64>,
     pub permission_mode: Option<PermissionMode>,
     pub last_seq: u64,
+    /// How many bytes the latest run printed; null while it runs.
+    pub output_bytes: Option<u64>,
+    /// How many of them were not kept.
+    pub output_dropped_bytes: Option<u64>,
 }
 
 /// Why an outcome is what it is.
@@ -203,6 +207,8 @@ impl Row {
             lines_removed: None,
             permission_mode: None,
             last_seq: session.updated.seq,
+            output_bytes: run.and_then(|run| run.output_end),
+            output_dropped_bytes: run.filter(|run| run.output_end.is_some()).map(|run| run.output_dropped),
         }
     }
 }

@@ -117,6 +117,8 @@ pub struct Exited {
     pub last_line: Option<String>,
     /// The worker was told to end by the system, and ended it.
     pub worker_told_to_end: bool,
+    /// A wish to stop had reached the worker before: else it ended by itself, whatever was wished meanwhile.
+    pub stop_reached: bool,
     /// When it had started: the worker's word, for where no `Started` was recorded.
     pub started_at: Option<Time>,
 }

@@ -10,13 +10,13 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// Why a folder is not safe to put a socket into.
-pub(crate) fn not_private(path: &Path) -> io::Result<Option<String>> {
+/// Why a folder is not safe: it is another user's, or users of `others` (mode bits) may write to it.
+pub(crate) fn not_private(path: &Path, others: u32) -> io::Result<Option<String>> {
     let metadata = fs::metadata(path)?;
     let own = nix::unistd::geteuid().as_raw();
     Ok(if metadata.uid() != own {
         Some(format!("{} belongs to user {}, not to you", path.display(), metadata.uid()))
-    } else if metadata.mode() & 0o022 != 0 {
+    } else if metadata.mode() & others != 0 {
         Some(format!("{} can be written by others (mode {:o})", path.display(), metadata.mode() & 0o777))
     } else {
         None

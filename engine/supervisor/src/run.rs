@@ -85,9 +85,10 @@ impl RunError {
                 "decklog verify says it again, record by record, and changes nothing".into(),
                 "restore the log folder from a copy, or move log and jobs aside to begin a new log".into(),
             ],
-            Self::Io { .. } | Self::NotPrivate(_) => {
-                vec!["DECKLOG_HOME=DIR puts everything elsewhere".into()]
+            Self::NotPrivate(_) => {
+                vec!["chmod go-w takes that away".into(), "DECKLOG_HOME=DIR puts everything elsewhere".into()]
             }
+            Self::Io { .. } => vec!["DECKLOG_HOME=DIR puts everything elsewhere".into()],
             Self::Log(_) => vec!["decklog daemon logs may say more".into()],
         }
     }
@@ -167,8 +168,10 @@ impl Opened {
             let what = || format!("cannot make the folder {}", folder.display());
             files::make_folder(folder).map_err(|source| RunError::Io { what: what(), source })?;
         }
-        if let Ok(Some(text)) = files::not_private(&home.run) {
-            return Err(RunError::NotPrivate(text));
+        for (folder, others) in [(&home.state, 0o002), (&home.run, 0o022)] {
+            if let Ok(Some(text)) = files::not_private(folder, others) {
+                return Err(RunError::NotPrivate(text));
+            }
         }
         let (log, lock_text) = open_log(home)?;
         let journal = Journal::open(&home.supervisor_log());

@@ -134,7 +134,9 @@ impl World {
             let (Some(run), Some(number)) = (session.run_key(), session.run.as_ref()) else { continue };
             let outcome = session.outcome.as_ref().unwrap_or_else(|| panic!("no outcome: {session:?}"));
             match self.workers.get(&run) {
-                Some(Worker::Ended { status, at }) => {
+                Some(Worker::Ended { status, at, stop_reached }) => {
+                    // What ended by itself is never said to have been stopped.
+                    assert!(*stop_reached || session.state() != State::Stopped, "{session:?}");
                     // Found ended, whatever happened to supervisors meanwhile: its true code and time.
                     assert_eq!(session.process, Process::Exited, "{session:?}");
                     assert_eq!(number.status, Some(*status), "{session:?}");

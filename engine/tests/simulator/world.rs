@@ -25,7 +25,7 @@ pub(crate) enum Worker {
     /// Alive, job running.
     Running { started_at: Time, to_stop: bool },
     /// Its job ended and the exit is on file; the worker may have left.
-    Ended { status: ExitStatus, at: Time },
+    Ended { status: ExitStatus, at: Time, stop_reached: bool },
     /// Killed; nothing on file. Its job may live on as an orphan.
     Killed { orphans: u32, began: bool },
 }
@@ -185,7 +185,7 @@ impl World {
             Worker::Running { to_stop, .. } if to_stop || random.one_in(3) => {
                 let status =
                     if to_stop { ExitStatus::Signal(15) } else { ExitStatus::Code(random.below(3) as i32) };
-                self.workers.insert(run, Worker::Ended { status, at: now });
+                self.workers.insert(run, Worker::Ended { status, at: now, stop_reached: to_stop });
                 self.say(run, random);
             }
             Worker::Running { .. } | Worker::Killed { .. } => {}
@@ -206,7 +206,7 @@ impl World {
             Worker::Running { started_at, .. } => {
                 Observation::Started { process: process(2), worker: process(1), at: *started_at }
             }
-            Worker::Ended { status, at } => ended(*status, *at),
+            Worker::Ended { status, at, stop_reached } => ended(*status, *at, *stop_reached),
             Worker::Starting | Worker::Killed { .. } => return,
         };
         if self.supervisor.is_some() {
@@ -362,7 +362,7 @@ impl World {
                 worker: Some(process(1)),
                 started_at: Some(*started_at),
             },
-            Some(Worker::Ended { status, at }) => ended(*status, *at),
+            Some(Worker::Ended { status, at, stop_reached }) => ended(*status, *at, *stop_reached),
             Some(Worker::Killed { orphans, .. }) => Observation::Gone(Gone {
                 evidence: "gone".into(),
                 other_boot: false,
@@ -413,7 +413,7 @@ impl World {
     }
 }
 
-fn ended(status: ExitStatus, at: Time) -> Observation {
+fn ended(status: ExitStatus, at: Time, stop_reached: bool) -> Observation {
     Observation::Ended(Ended {
         status,
         at,
@@ -421,6 +421,7 @@ fn ended(status: ExitStatus, at: Time) -> Observation {
         output_dropped: 0,
         last_line: None,
         worker_told_to_end: false,
+        stop_reached,
         started_at: None,
     })
 }

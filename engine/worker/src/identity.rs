@@ -6,6 +6,8 @@ use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 
+use crate::sys;
+
 /// A process that cannot be confused with a later one of the same pid, within one boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ProcessIdentity {
@@ -19,6 +21,16 @@ impl ProcessIdentity {
     /// Whether this very process is still there (it may be a zombie).
     pub fn is_there(self) -> bool {
         process_identity(self.pid) == Some(self)
+    }
+
+    /// Kills this very process, if it is still there; says whether it was.
+    pub fn kill(self) -> io::Result<bool> {
+        // The descriptor first, then the check: the pid may be another's by now.
+        let Ok(process) = sys::pidfd_open(self.pid) else { return Ok(false) };
+        if !self.is_there() {
+            return Ok(false);
+        }
+        sys::pidfd_kill(&process).map(|()| true)
     }
 }
 

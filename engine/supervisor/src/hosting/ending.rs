@@ -33,6 +33,7 @@ pub(super) fn observation(run_dir: &RunDir, exit: &ExitRecord) -> Observation {
     Observation::Ended(Ended {
         status,
         at: Time(exit.ended_at_ms),
+        stop_reached: exit.stop_requested,
         started_at: exit.started_at_ms.map(Time),
         output_end: exit.output_end.max(found_end),
         output_dropped: exit.dropped_bytes,

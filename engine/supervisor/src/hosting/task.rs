@@ -13,11 +13,12 @@ use decklog_engine::time::Time;
 use decklog_worker::frame::{self, Decoder, MESSAGE_BYTES_MAX};
 use decklog_worker::layout::{JobDir, RunDir};
 use decklog_worker::{
-    Config, ExitRecord, FromWorker, Hello, Lock, Spawned, StartedChild, ToWorker, process_identity,
+    Config, ExitRecord, FromWorker, Hello, Lock, ProcessIdentity, Spawned, StartedChild, ToWorker,
+    process_identity, read_meta,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::found::{self, Sight};
 use super::{Growth, Hosting, Order, Post, Ready, ending};
@@ -25,6 +26,8 @@ use crate::{launch, tasks};
 
 /// The binary that runs, even if its path was replaced by a newer one.
 const OWN_BINARY: &str = "/proc/self/exe";
+/// What a worker has beyond the grace of a stop, to end and to say so.
+const WORKER_GRACE: Duration = Duration::from_secs(5);
 /// How long to wait before looking again at a worker that holds its session and does not answer: at first, and at most.
 const AGAIN_FIRST: Duration = Duration::from_millis(5);
 const AGAIN_MOST: Duration = Duration::from_secs(1);
@@ -61,7 +64,7 @@ pub(super) async fn launch(post: Post, launch: Launch, ready: Option<Ready>) {
         }
         None => tasks::blocking(move || start(&instance, &launch)).await,
     };
-    let mut task = Task { post, following: false, ended: false };
+    let mut task = Task { post, following: false, ended: false, worker: None, kill_at: None };
     match started {
         Ok(Some((spawned, config))) => task.begin(spawned, config).await,
         // Somebody holds the session: an earlier try that got further than it could say.
@@ -73,7 +76,7 @@ pub(super) async fn launch(post: Post, launch: Launch, ready: Option<Ready>) {
 
 /// Goes on with a run that an earlier supervisor started.
 pub(super) async fn adopt(post: Post) {
-    let mut task = Task { post, following: false, ended: false };
+    let mut task = Task { post, following: false, ended: false, worker: None, kill_at: None };
     task.hold(None).await;
     task.leave();
 }
@@ -94,6 +97,10 @@ struct Task {
     following: bool,
     /// The end was observed.
     ended: bool,
+    /// The process that holds the run.
+    worker: Option<ProcessIdentity>,
+    /// A worker that has not ended the run by then cannot: it is ended, and its run with it.
+    kill_at: Option<Instant>,
 }
 
 /// Why a connection was left.
@@ -108,6 +115,7 @@ impl Task {
     async fn begin(&mut self, spawned: Spawned, config: Config) {
         let Spawned { pid, child, control } = spawned;
         self.post.hosting.holds(pid, self.post.run.session);
+        self.worker = process_identity(pid);
         let control = control.set_nonblocking(true).and_then(|()| UnixStream::from_std(control));
         let left = match control {
             Ok(mut stream) => {
@@ -152,6 +160,9 @@ impl Task {
                 stream.set_nonblocking(true)?;
                 UnixStream::from_std(stream)
             });
+            if self.worker.is_none() {
+                self.worker = read_meta(&self.run_dir()).ok().flatten().map(|meta| meta.worker);
+            }
             if let Ok(stream) = connected {
                 again = AGAIN_FIRST;
                 if let Left::Recorded = self.converse(stream).await {
@@ -174,7 +185,12 @@ impl Task {
             return Left::Disconnected;
         }
         loop {
+            let too_late = self.kill_at.filter(|_| !self.ended);
             tokio::select! {
+                () = until(too_late) => {
+                    self.kill_worker();
+                    return Left::Disconnected;
+                }
                 read = stream.read(&mut bytes) => {
                     let Ok(1..) = read else { return Left::Disconnected };
                     decoder.push(&bytes[..read.unwrap_or(0)]);
@@ -191,7 +207,10 @@ impl Task {
                 }
                 order = self.post.orders.recv() => {
                     let message = match order {
-                        Some(Order::Stop { grace_ms }) => ToWorker::Stop { grace_ms },
+                        Some(Order::Stop { grace_ms }) => {
+                            self.kill_at = Some(later(Duration::from_millis(grace_ms) + WORKER_GRACE));
+                            ToWorker::Stop { grace_ms }
+                        }
                         Some(Order::Follow) => {
                             self.following = true;
                             ToWorker::Follow { on: true }
@@ -209,6 +228,19 @@ impl Task {
                 }
             }
         }
+    }
+
+    /// Ends a worker that does not do what it is told: stopped by a signal, or stuck. What it held is swept by whoever
+    /// finds its lock free.
+    fn kill_worker(&mut self) {
+        self.kill_at = None;
+        let Some(worker) = self.worker else { return };
+        let text = match worker.kill() {
+            Ok(true) => "was told to stop its run, did not, and was killed".into(),
+            Ok(false) => "is gone".into(),
+            Err(error) => format!("does not stop its run and cannot be killed: {error}"),
+        };
+        self.post.hosting.note(format!("{}: its worker (process {}) {text}", self.post.run, worker.pid));
     }
 
     async fn hear(&mut self, message: FromWorker) {
@@ -229,6 +261,7 @@ impl Task {
 
     fn hello(&mut self, hello: &Hello) {
         self.post.hosting.holds(hello.worker_pid, self.post.run.session);
+        self.worker = process_identity(hello.worker_pid);
         if let Some(child) = hello.child {
             self.running(child, Some(hello.worker_pid));
         }
@@ -269,6 +302,20 @@ impl Task {
     fn leave(self) {
         self.post.growth.send_modify(|growth| growth.ended = true);
         self.post.hosting.forget(self.post.run, self.post.number);
+    }
+}
+
+/// A moment so long from now.
+#[allow(clippy::disallowed_methods, reason = "a deadline of this process alone; nothing is recorded from it")]
+fn later(length: Duration) -> Instant {
+    Instant::now() + length
+}
+
+/// Waits for a moment; for ever if there is none.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 

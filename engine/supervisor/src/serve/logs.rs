@@ -56,6 +56,8 @@ impl Server {
             return out.last(&Reply::Failed { text, hints }).await;
         }
         let run_dir = job_dir.run(u64::from(run.run));
+        let recorded_end =
+            session.run.as_ref().filter(|latest| latest.number == run.run).and_then(|run| run.output_end);
         let mut growth = if follow { self.hosting.follow(run) } else { None };
         let (mut reader, mut offset) = begin.open(&run_dir).await?;
         out.send(&Frame::message(&Reply::Begins { run: run.run, offset })).await?;
@@ -68,12 +70,16 @@ impl Server {
                 Some(growth) if !ended => {
                     if growth.changed().await.is_err() {
                         // Its host is gone: one more look, and that is all.
-                        send_all(out, reader, offset).await?;
+                        (_, offset) = send_all(out, reader, offset).await?;
                         break;
                     }
                 }
                 _ => break,
             }
+        }
+        if let Some(to) = recorded_end.filter(|end| *end > offset) {
+            // The log knows of more than the files hold.
+            out.send(&Frame::message(&Reply::Dropped { from: offset, to })).await?;
         }
         out.last(&Reply::End).await
     }

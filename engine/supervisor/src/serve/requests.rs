@@ -6,18 +6,25 @@ use std::path::PathBuf;
 use decklog_engine::actor::{Actor, ActorKind};
 use decklog_engine::command::{Command, Dispatch, Refusal};
 use decklog_engine::dispatcher::{Answer, Input, ShutdownMode, Unresolved, WaitGoal};
+use decklog_engine::event::JobCommand;
 use decklog_engine::id::SessionId;
+use decklog_engine::name;
 use decklog_engine::session::State;
 use decklog_protocol::message::{
     DispatchRequest, Reached, RefusedWish, Reply, Request, Shutdown, UnresolvedTarget,
 };
 use decklog_worker::Raw;
+use tokio::sync::oneshot;
 
 use super::Server;
 use super::out::Out;
 use super::rows::row;
 use crate::launch::{self, Surroundings};
 use crate::{clock, place, tasks};
+
+/// A record holds a megabyte; a command may be half of it.
+const COMMAND_BYTES_MAX: usize = 512 << 10;
+const NAMES_BYTES_MAX: usize = 128 << 10;
 
 impl Server {
     pub(super) async fn wish(&self, out: &mut Out, actor: Actor, request: Request) -> io::Result<()> {
@@ -81,13 +88,30 @@ impl Server {
         }
     }
 
-    async fn dispatch(&self, out: &mut Out, actor: Actor, mut request: DispatchRequest) -> io::Result<()> {
+    async fn dispatch(&self, out: &mut Out, actor: Actor, request: DispatchRequest) -> io::Result<()> {
+        let (sender, receiver) = oneshot::channel();
+        let server = self.clone();
+        // A task of its own: once asked for it is done whole, also when the client does not wait for the answer.
+        tasks::start(async move { drop(sender.send(server.dispatch_whole(actor, request).await)) });
+        match receiver.await {
+            Ok(Ok(Some(answer))) => self.reply(out, answer).await,
+            Ok(Err(text)) => out.fail(text).await,
+            Ok(Ok(None)) | Err(_) => out.closing().await,
+        }
+    }
+
+    async fn dispatch_whole(
+        &self,
+        actor: Actor,
+        mut request: DispatchRequest,
+    ) -> Result<Option<Answer>, String> {
         let (config, _) = self.config.look();
         request.environment.retain(|(name, _)| config.environment.lets_through(name));
-        let mut id = [0; 16];
-        if let Err(error) = getrandom::fill(&mut id) {
-            return out.fail(format!("no random id: {error}")).await;
+        if let Err(refusal) = check(&request) {
+            return Ok(Some(Answer::Refused(vec![refusal])));
         }
+        let mut id = [0; 16];
+        getrandom::fill(&mut id).map_err(|error| format!("no random id: {error}"))?;
         let id = SessionId(id);
         let mut dispatched = request.dispatched();
         if actor.kind == ActorKind::Agent {
@@ -96,34 +120,25 @@ impl Server {
         let surroundings = Surroundings { environment: request.environment, umask: request.umask };
         let (hosting, job_dir) = (self.hosting.clone(), launch::job_dir(&self.home, id));
         let cwd: PathBuf = Raw(dispatched.cwd.0.clone()).as_path().into();
-        let prepared = tasks::blocking(move || {
+        dispatched.place = tasks::blocking(move || {
             launch::keep(&job_dir, &surroundings)
                 .map_err(|error| format!("cannot make {}: {error}", job_dir.path().display()))?;
             // On its way while the intent becomes durable; it starts nothing before it is told to.
             hosting.prepare(id, surroundings);
-            Ok(place::of(&cwd))
-        });
-        match prepared.await {
-            Ok(place) => dispatched.place = place,
-            Err(text) => return out.fail(text).await,
-        }
+            Ok::<_, String>(place::of(&cwd))
+        })
+        .await?;
         let wish = Box::new(Dispatch { id, name_given: request.name.is_some(), dispatched });
         let after = request.after;
         let answer = self.handle.ask(|token| Input::Dispatch { token, actor, wish, after }).await;
-        let used = matches!(&answer, Some(Answer::Dispatched { session, existing: false }) if session.session.run.is_some());
-        if !used {
-            self.hosting.discard(id);
-        }
-        let kept = matches!(&answer, Some(Answer::Dispatched { existing: false, .. }) | None);
-        if !kept {
-            // Nothing in the log knows this folder.
+        // Not needed, or not needed yet.
+        self.hosting.discard(id);
+        let is_known = matches!(&answer, Some(Answer::Dispatched { existing: false, .. }) | None);
+        if !is_known {
             let job_dir = launch::job_dir(&self.home, id);
             tasks::blocking(move || drop(std::fs::remove_dir_all(job_dir.path()))).await;
         }
-        match answer {
-            Some(answer) => self.reply(out, answer).await,
-            None => out.closing().await,
-        }
+        Ok(answer)
     }
 
     /// The reply that says what the core answered.
@@ -153,6 +168,33 @@ impl Server {
         };
         out.last(&reply).await
     }
+}
+
+/// Whether what is asked for fits into a record, and can be shown.
+fn check(request: &DispatchRequest) -> Result<(), Refusal> {
+    let command_bytes = match &request.command {
+        JobCommand::Shell(line) => line.0.len(),
+        JobCommand::Program(arguments) => arguments.iter().map(|argument| argument.0.len() + 1).sum(),
+    };
+    let too_long = |what: &str, bytes: usize, bytes_max: usize| Refusal {
+        rule: "too-long",
+        text: format!("the {what} has {bytes} bytes; at most {bytes_max} are kept in the log"),
+        hints: vec!["put it into a file and dispatch what reads that".into()],
+    };
+    if command_bytes > COMMAND_BYTES_MAX {
+        return Err(too_long("command", command_bytes, COMMAND_BYTES_MAX));
+    }
+    let names_bytes = request.environment.iter().map(|(name, _)| name.0.len()).sum();
+    if names_bytes > NAMES_BYTES_MAX {
+        return Err(too_long("environment's names together", names_bytes, NAMES_BYTES_MAX));
+    }
+    for (what, text) in [("group", &request.group), ("key", &request.key)] {
+        if let Some(Err(bad)) = text.as_deref().map(name::check) {
+            let text = format!("the {what} cannot be this: {bad}");
+            return Err(Refusal { rule: "name", text, hints: Vec::new() });
+        }
+    }
+    Ok(())
 }
 
 fn refused(refusal: Refusal) -> RefusedWish {
