@@ -69,9 +69,7 @@ fn main() {
     println!("|---|---|---|---|---|");
     for (case, (raws, ourss)) in CASES.iter().zip(&results) {
         let ratio = Ratio::of(ourss, raws);
-        let budget = case
-            .at_least
-            .map_or("none".into(), |budget| format!("at least {budget:.2}: {}", ratio.at_least(budget)));
+        let budget = case.at_least.map_or("none".into(), |budget| ratio.beside(budget));
         let (raw, ours) = (rounds::median(raws), rounds::median(ourss));
         println!(
             "| {} | {} | {} | {} | {budget} |",

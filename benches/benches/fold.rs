@@ -146,18 +146,18 @@ fn recovery(records: &[Stored], count_of_rounds: usize) {
     println!("| fold from memory | {} | {} | 1 | |", span(median(&memory)), speed(&memory));
     println!("| open the log | {} | | | |", span(median(&opening)));
     println!(
-        "| read and fold the log | {} | {} | {} of memory | at least 0.5: {} |",
+        "| read and fold the log | {} | {} | {} of memory | {} |",
         span(median(&reading)),
         speed(&reading),
         cold.text(),
-        cold.at_least(0.5)
+        cold.beside(0.5)
     );
     println!("| open and recover, no snapshot | {} | {} | 1 | |", span(median(&whole)), speed(&whole));
     println!(
-        "| open and recover, snapshot and {TAIL} | {} | | {} times as fast | at least {budget}: {} |",
+        "| open and recover, snapshot and {TAIL} | {} | | {} times as fast | {} |",
         span(median(&with_snapshot)),
         quick.text(),
-        quick.at_least(budget)
+        quick.beside(budget)
     );
     println!(
         "\nsled's files: {:.2} of the bytes of a plain framed log ({} MB)",

@@ -235,6 +235,7 @@ fn exited(status: ExitStatus, random: u64) -> Exited {
         output_dropped: 0,
         last_line: Some(LAST_LINES[(random >> 20) as usize % LAST_LINES.len()].into()),
         worker_told_to_end: false,
+        stop_reached: false,
         started_at: None,
     }
 }

@@ -68,9 +68,14 @@ impl Ratio {
         format!("{:.2} ({least:.2} to {greatest:.2})", self.median())
     }
 
-    /// Whether at least this much is reached, in a word.
-    pub fn at_least(&self, budget: f64) -> &'static str {
-        if self.median() >= budget { "met" } else { "MISSED" }
+    /// A budget, and whether it is met; a test run cannot tell.
+    pub fn beside(&self, at_least: f64) -> String {
+        let word = match (measuring(), self.median() >= at_least) {
+            (false, _) => "not measured",
+            (true, true) => "met",
+            (true, false) => "MISSED",
+        };
+        format!("at least {at_least}: {word}")
     }
 }
 
@@ -108,7 +113,7 @@ mod tests {
         assert_eq!(order.into_inner(), "abbaab");
         let ratio = Ratio::of(&first, &second);
         assert_eq!(ratio.text(), "0.50 (0.50 to 0.50)");
-        assert_eq!((ratio.at_least(0.5), ratio.at_least(0.6)), ("met", "MISSED"));
+        assert_eq!(ratio.beside(0.65), "at least 0.65: not measured");
     }
 
     #[test]

@@ -103,7 +103,11 @@ fn add(roster: &mut Roster, record: &Record, dispatched: &Dispatched) {
         id,
         name: dispatched.name.clone(),
         group: dispatched.group.clone(),
-        dispatched: Arc::new(dispatched.clone()),
+        dispatched: Arc::new(Dispatched {
+            // Of interest to an audit, not to a row: the names alone would double it.
+            environment: Vec::new(),
+            ..dispatched.clone()
+        }),
         created: moment.stamp,
         updated: moment.stamp,
         process: Process::None,

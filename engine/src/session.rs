@@ -202,7 +202,7 @@ pub struct Session {
     pub name: String,
     /// Its present group.
     pub group: Option<String>,
-    /// What it was asked to do, as it was asked.
+    /// What it was asked to do, as it was asked; less the names of its environment, which only the log keeps.
     pub dispatched: Arc<Dispatched>,
     /// When it was asked for.
     pub created: Stamp,

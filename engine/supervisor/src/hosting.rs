@@ -160,6 +160,11 @@ impl Hosting {
         self.table().holders.get(&pid).copied()
     }
 
+    /// Whether any worker's process is known.
+    pub(crate) fn any_holder(&self) -> bool {
+        !self.table().holders.is_empty()
+    }
+
     /// How many runs are held.
     pub(crate) fn count(&self) -> usize {
         self.table().hosts.len()

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::fd::AsFd;
+use std::sync::OnceLock;
 
 use decklog_engine::actor::{Actor, ActorKind};
 use decklog_engine::id::SessionId;
@@ -33,10 +34,17 @@ pub(crate) fn of(socket: &impl AsFd) -> io::Result<Peer> {
 
 impl Peer {
     /// The person, or the session that this process descends from, whatever it says. `holder` knows which session a
-    /// worker's process holds.
-    pub(crate) fn actor(self, via: &str, holder: impl Fn(i32) -> Option<SessionId>) -> Actor {
+    /// worker's process holds, `any_holder` whether there is any such process.
+    pub(crate) fn actor(
+        self,
+        via: &str,
+        any_holder: bool,
+        holder: impl Fn(i32) -> Option<SessionId>,
+    ) -> Actor {
         let mut pid = self.pid;
-        for _ in 0..GENERATIONS_MAX {
+        // Where no worker lives nobody can descend from one.
+        let generations = if any_holder { GENERATIONS_MAX } else { 0 };
+        for _ in 0..generations {
             if let Some(session) = holder(pid) {
                 return Actor { kind: ActorKind::Agent, name: session.to_string(), via: Some(via.into()) };
             }
@@ -60,6 +68,10 @@ fn parent(pid: i32) -> Option<i32> {
 
 /// The login name of this user, or the number where the system knows no name.
 pub(crate) fn user_name() -> String {
-    let uid = geteuid();
-    User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name)
+    static NAME: OnceLock<String> = OnceLock::new();
+    let name = NAME.get_or_init(|| {
+        let uid = geteuid();
+        User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name)
+    });
+    name.clone()
 }

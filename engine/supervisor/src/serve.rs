@@ -76,7 +76,7 @@ impl Server {
         };
         let answered = match asked {
             Ok(Some((hello, request))) => {
-                let actor = peer.actor(&hello.via, |pid| self.hosting.holder(pid));
+                let actor = peer.actor(&hello.via, self.hosting.any_holder(), |pid| self.hosting.holder(pid));
                 tokio::select! {
                     answered = self.answer(&mut out, actor, request) => answered,
                     () = gone(&mut reader) => return,

@@ -17,6 +17,9 @@ use crate::hosting::last_output;
 use crate::store::{self, StoreError};
 use crate::{clock, launch, tasks};
 
+/// More rows than this are made beside the loop, which serves others meanwhile.
+const ROWS_AT_ONCE: usize = 100;
+
 impl Server {
     pub(super) async fn list(
         &self,
@@ -123,7 +126,8 @@ impl Server {
     /// The rows of sessions as they are. What still runs is summed up by the end of its output.
     pub(super) async fn rows(&self, sessions: Vec<Shown>) -> Vec<ShortRow> {
         let now = clock::wall();
-        if !sessions.iter().any(|shown| shown.session.is_live()) {
+        let lives = sessions.iter().any(|shown| shown.session.is_live());
+        if !lives && sessions.len() <= ROWS_AT_ONCE {
             return sessions.iter().map(|shown| row(shown, now, true)).collect();
         }
         let home = self.home.clone();
