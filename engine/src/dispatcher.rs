@@ -110,6 +110,11 @@ impl Dispatcher {
         &self.roster
     }
 
+    /// Whether runs of an earlier supervisor are still to be found.
+    pub fn is_recovering(&self) -> bool {
+        self.recovery.is_some()
+    }
+
     /// The log time of a reading.
     pub fn log_time(&self, now: Reading) -> Time {
         self.clock.peek(now)

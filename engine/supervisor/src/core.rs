@@ -42,11 +42,21 @@ pub(crate) struct ToCoreHandle {
     answers: Arc<Mutex<HashMap<Token, oneshot::Sender<Answer>>>>,
     tokens: Arc<AtomicU64>,
     durable: watch::Receiver<Seq>,
+    recovered: watch::Receiver<bool>,
 }
 
 impl ToCoreHandle {
-    pub(crate) fn new(sender: mpsc::UnboundedSender<ToCore>, durable: watch::Receiver<Seq>) -> Self {
-        Self { sender, answers: Arc::default(), tokens: Arc::new(AtomicU64::new(1)), durable }
+    pub(crate) fn new(
+        sender: mpsc::UnboundedSender<ToCore>,
+        durable: watch::Receiver<Seq>,
+        recovered: watch::Receiver<bool>,
+    ) -> Self {
+        Self { sender, answers: Arc::default(), tokens: Arc::new(AtomicU64::new(1)), durable, recovered }
+    }
+
+    /// Waits until every run of an earlier supervisor was found: before that nobody knows who descends from a worker.
+    pub(crate) async fn recovered(&self) {
+        let _ = self.recovered.clone().wait_for(|recovered| *recovered).await;
     }
 
     /// Asks, and waits for the answer. `None`: the supervisor ends without one. Dropping the future says that nobody
@@ -102,6 +112,7 @@ pub(crate) struct Core {
     pub(crate) handle: ToCoreHandle,
     pub(crate) submitter: Submitter,
     pub(crate) durable: watch::Sender<Seq>,
+    pub(crate) recovered: watch::Sender<bool>,
     pub(crate) hosting: Hosting,
     pub(crate) store: Store,
     pub(crate) journal: Journal,
@@ -124,6 +135,9 @@ impl Core {
     pub(crate) async fn run(mut self, first: Step) -> Ended {
         let mut exit = self.carry_out(first);
         while !exit {
+            if !self.dispatcher.is_recovering() {
+                self.recovered.send_if_modified(|recovered| !std::mem::replace(recovered, true));
+            }
             let tick = self.dispatcher.next_tick_ms(clock::read());
             let due = async {
                 match tick {

@@ -201,7 +201,8 @@ impl Opened {
         let instance = Instance { home: home.clone(), open_files_soft: limits::raise_open_files() };
         let (sender, inputs) = mpsc::unbounded_channel();
         let (durable, durable_receiver) = watch::channel(store.reader.head().seq);
-        let handle = ToCoreHandle::new(sender.clone(), durable_receiver);
+        let (recovered, recovered_receiver) = watch::channel(false);
+        let handle = ToCoreHandle::new(sender.clone(), durable_receiver, recovered_receiver);
         let hosting = Hosting::new(instance, journal.clone(), sender.clone());
 
         let to_core = sender.clone();
@@ -233,6 +234,7 @@ impl Opened {
             handle: handle.clone(),
             submitter,
             durable,
+            recovered,
             hosting: hosting.clone(),
             store: store.clone(),
             journal: journal.clone(),

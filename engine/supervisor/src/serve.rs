@@ -76,6 +76,7 @@ impl Server {
         };
         let answered = match asked {
             Ok(Some((hello, request))) => {
+                self.handle.recovered().await;
                 let actor = peer.actor(&hello.via, self.hosting.any_holder(), |pid| self.hosting.holder(pid));
                 tokio::select! {
                     answered = self.answer(&mut out, actor, request) => answered,
