@@ -133,8 +133,8 @@ fn output_that_is_missing_is_said_to_be_missing() {
     let id = instance.exec("seq 1 1000");
     instance.finished(std::slice::from_ref(&id));
     let run = instance.home().join("jobs").join(&id).join("1");
-    let segments = fs::read_dir(run).unwrap().flatten().map(|item| item.path());
-    let segment = segments.filter(|path| path.to_string_lossy().contains("out.")).next().unwrap();
+    let mut segments = fs::read_dir(run).unwrap().flatten().map(|item| item.path());
+    let segment = segments.find(|path| path.to_string_lossy().contains("out.")).unwrap();
     fs::OpenOptions::new().write(true).open(segment).unwrap().set_len(1000).unwrap();
     let ran = instance.run(&["logs", &id]).code(0);
     assert_eq!(ran.stdout.len(), 1000);

@@ -82,6 +82,9 @@ fn a_name_a_pin_and_a_group() {
     assert_eq!(instance.row("b")["group"], "g");
     instance.ok(&["group", "", "b"]);
     assert!(instance.row("b")["group"].is_null());
+    for group in [" ", "a\n\nb", &"x".repeat(65)] {
+        assert!(instance.fails(2, &["group", group, "b"]).contains("cannot be a group"));
+    }
 }
 
 #[test]

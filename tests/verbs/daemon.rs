@@ -119,12 +119,74 @@ fn one_that_does_not_answer_is_named() {
     instance.ok(&["daemon", "start"]);
     let supervisor = instance.supervisor();
     kill(Pid::from_raw(supervisor), Signal::SIGSTOP).unwrap();
-    let said = instance.fails(5, &["ls"]);
+    let asked: Vec<_> = [
+        &["ls"][..],
+        &["daemon", "start"],
+        &["daemon", "status"],
+        &["daemon", "stop"],
+        &["daemon", "stop", "--keep-workers"],
+        &["daemon", "stop", "--any"],
+        &["daemon", "restart"],
+    ]
+    .into_iter()
+    .map(|words| (words, instance.start(words)))
+    .collect();
+    for (words, running) in asked {
+        let ran = running.end();
+        assert_eq!((ran.code, ran.text().as_str()), (5, ""), "{words:?}: {ran:?}");
+        assert!(ran.stderr.contains(&format!("(pid {supervisor}) has not answered")), "{words:?}: {ran:?}");
+        let way_out = format!("hint: kill -9 {supervisor} ends it; workers and jobs go on");
+        assert!(ran.stderr.contains(&way_out), "{words:?}: {ran:?}");
+        assert!(!ran.stderr.contains("daemon status"), "{words:?}: {ran:?}");
+    }
+    // What was asked meanwhile must not end it later.
+    kill(Pid::from_raw(supervisor), Signal::SIGKILL).unwrap();
+    instance.until("it is gone", || !is_running(supervisor));
+    instance.ok(&["daemon", "start"]);
+}
+
+#[test]
+fn one_whose_socket_was_removed_is_replaced() {
+    let instance = Instance::new();
+    instance.dispatch_until_told("job");
+    let supervisor = instance.supervisor();
+    let job = instance.row("job")["pid"].clone();
+    // It cannot notice before this was looked at.
+    kill(Pid::from_raw(supervisor), Signal::SIGSTOP).unwrap();
+    std::fs::remove_file(instance.home().join("run/supervisor.sock")).unwrap();
+    let ran = instance.run(&["daemon", "status", "--json"]);
+    assert_eq!((ran.code, &ran.json()["running"], &ran.json()["pid"]), (5, &true.into(), &supervisor.into()));
+    let said = instance.fails(5, &["daemon", "status"]);
+    assert!(said.contains(&format!("a supervisor runs (pid {supervisor}) but its socket is gone")), "{said}");
     kill(Pid::from_raw(supervisor), Signal::SIGCONT).unwrap();
-    assert!(
-        said.contains(&format!("(pid {supervisor})")) && said.contains("decklog daemon status"),
-        "{said}"
-    );
+    assert_eq!(instance.row("job")["pid"], job, "the next one adopts it");
+    assert!(!is_running(supervisor));
+}
+
+#[test]
+fn one_that_cannot_be_reached_is_stopped_all_the_same() {
+    let instance = Instance::new();
+    instance.ok(&["daemon", "start"]);
+    let supervisor = instance.supervisor();
+    std::fs::remove_file(instance.home().join("run/supervisor.sock")).unwrap();
+    assert_eq!(instance.run(&["daemon", "stop"]).code, 0);
+    assert!(!is_running(supervisor));
+}
+
+#[test]
+fn no_verb_keeps_its_supervisor_as_a_zombie() {
+    let instance = Instance::new();
+    let following = instance.start(&["history", "-f"]);
+    instance.until("its supervisor listens", || instance.home().join("run/supervisor.sock").exists());
+    let children = || {
+        let path = format!("/proc/{0}/task/{0}/children", following.pid());
+        std::fs::read_to_string(path).unwrap_or_default()
+    };
+    let supervisor = instance.supervisor();
+    assert!(children().contains(&supervisor.to_string()), "{}", children());
+    kill(Pid::from_raw(supervisor), Signal::SIGKILL).unwrap();
+    instance
+        .until("it is gone altogether", || !std::path::Path::new(&format!("/proc/{supervisor}")).exists());
 }
 
 #[test]

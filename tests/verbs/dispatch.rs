@@ -118,12 +118,16 @@ fn what_is_asked_for_wrongly_starts_nothing() {
         &["dispatch", "--exec", "make", "--", "test"],
         &["dispatch", "--env", "X", "--exec", "true"],
         &["dispatch", "--timeout", "soon", "--exec", "true"],
+        &["dispatch", "--timeout", "0", "--exec", "true"],
+        &["dispatch", "--group", "", "--exec", "true"],
+        &["dispatch", "--group", "a\nb", "--exec", "true"],
         &["dispatch", "--cwd", "/no/such/folder", "--exec", "true"],
         &["dispatch", "--json", "--quiet", "--exec", "true"],
     ] {
         let said = instance.fails(2, words);
         assert!(!said.contains("subcommand"), "{said}");
     }
+    assert!(instance.fails(2, &["dispatch", "--timeout", "0s", "--exec", "true"]).contains("means no limit"));
     assert!(!instance.home().exists(), "no supervisor was needed");
 }
 

@@ -7,7 +7,8 @@ use crate::support::{Instance, Running};
 const ROW_KEYS: &str = "id name kind origin agent state reason process turn wake review seen pinned left cwd repo branch \
     worktree baseCommit prompt command summary waitingFor openAsks createdAt startedAt finishedAt updatedAt \
     ageSeconds exitCode signal pid workerPid runs group parent after pullRequests inputTokens outputTokens \
-    cacheReadTokens cost currency costSource filesChanged linesAdded linesRemoved permissionMode lastSeq";
+    cacheReadTokens cost currency costSource filesChanged linesAdded linesRemoved permissionMode outputBytes \
+    outputDroppedBytes lastSeq";
 const EVENT_KEYS: &str = "seq at happenedAt session run kind actor cause hash data";
 
 fn assert_keys(value: &Value, keys: &str) {
@@ -59,7 +60,13 @@ fn the_roster_is_narrowed_by_words_and_folders() {
     assert_eq!(names(&instance.json(&["ls", "--json", "--cwd", "/no/where"])), [""; 0]);
     let none = instance.run(&["ls", "nothing-like-it"]);
     assert_eq!((none.code, none.text().as_str(), none.stderr.as_str()), (0, "", "no row matches\n"));
-    assert!(instance.fails(2, &["ls", "s:failed"]).contains("plain words"));
+    instance.ok(&["group", "nightly", "watch"]);
+    assert_eq!(names(&instance.json(&["ls", "--json", "nightly"])), ["watch"]);
+    assert_eq!(names(&instance.json(&["ls", "--json", "group:night", "s:working"])), ["watch"]);
+    assert_eq!(names(&instance.json(&["ls", "--json", "s:fail"])), ["migrate"]);
+    assert_eq!(names(&instance.json(&["ls", "--json", "n:mig", "s:working"])), [""; 0]);
+    assert!(instance.fails(2, &["ls", "s:faled"]).contains("did you mean failed?"));
+    assert!(instance.fails(2, &["ls", "cost:2"]).contains("plain words"));
 }
 
 #[test]
@@ -188,8 +195,16 @@ fn the_log_is_verified() {
     assert_eq!((&found["ok"], &found["foldEqual"]), (&true.into(), &true.into()));
     let head = found["head"].as_str().unwrap();
     instance.ok(&["verify", "--expect", head]);
+    instance.ok(&["verify", "--expect", &format!("{}…", head[..12].to_uppercase())]);
     let wrong = instance.run(&["verify", "--json", "--expect", &head.replace(['a', '0'], "b")]);
     assert_eq!((wrong.code, &wrong.json()["ok"]), (1, &false.into()));
+    let wrong = instance.run(&["verify", "--expect", "00000000"]);
+    assert_eq!(wrong.code, 1);
+    assert!(wrong.text().contains("no record has the chain head 00000000"), "{wrong:?}");
+    assert!(!wrong.stderr.contains("copy"), "{wrong:?}");
+    for malformed in ["0000000", "a head of it", &"0".repeat(65)] {
+        assert!(instance.fails(2, &["verify", "--expect", malformed]).contains("hex digits"));
+    }
 }
 
 #[test]

@@ -68,6 +68,23 @@ fn only_a_terminal_cuts_lines() {
 }
 
 #[test]
+fn no_row_wraps() {
+    let instance = Instance::new();
+    let name = "a-very-long-name-".repeat(3);
+    instance.dispatch(&name, "printf '%-60s%s\\n' left right; exit 1");
+    assert_eq!(instance.run(&["wait", &name]).code, 1);
+    for columns in [80, 40] {
+        let ran = Running::on_terminal(instance.command(&["ls", "--color=never"]), columns).end();
+        let widest = ran.text().lines().map(|line| line.trim_end().chars().count()).max();
+        assert!(widest <= Some(columns.into()), "{}", ran.text());
+        assert!(ran.text().contains("  a-very-") && ran.text().contains("… "), "{}", ran.text());
+        assert!(ran.text().contains("  failed"), "{}", ran.text());
+    }
+    let whole = instance.ok(&["ls"]);
+    assert!(whole.contains(&name) && whole.contains("exit 1 · left right"), "{whole}");
+}
+
+#[test]
 fn the_demo_is_true_and_leaves_nothing() {
     let instance = Instance::new();
     let mut command = instance.command(&["demo"]);

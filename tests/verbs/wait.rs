@@ -27,7 +27,13 @@ fn the_end_is_the_exit_code() {
 fn a_time_limit_is_kept() {
     let instance = Instance::new();
     instance.dispatch_until_told("slow");
-    assert!(instance.fails(124, &["wait", "--timeout", "50ms", "slow"]).contains("time limit"));
+    instance.dispatch("quick", "true");
+    assert_eq!(instance.run(&["wait", "quick"]).code, 0);
+    let said = instance.fails(124, &["wait", "--timeout", "50ms", "quick", "slow"]);
+    assert!(said.contains("time limit") && said.contains(" slow is working"), "{said}");
+    assert!(!said.contains("quick"), "{said}");
+    let said = instance.fails(124, &["wait", "--timeout", "50ms", "--for", "done", "slow"]);
+    assert!(said.contains(" slow is working"), "{said}");
     instance.fails(124, &["wait", "--timeout", "50ms", "--exit-code", "slow"]);
     instance.fails(124, &["wait", "--timeout", "0", "slow"]);
 }

@@ -91,7 +91,7 @@ Examples:
 /// Put sessions into a group
 #[derive(Debug, Args)]
 pub(crate) struct Group {
-    /// The group; '' takes them out of theirs
+    /// The group, of 1 to 64 printable characters; '' takes them out of theirs
     #[arg(value_name = "GROUP")]
     pub(crate) group: String,
     /// Which sessions

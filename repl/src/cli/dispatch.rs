@@ -36,7 +36,7 @@ pub(crate) struct Dispatch {
     /// Its name on the roster; made of the command's first words if not given
     #[arg(long)]
     pub(crate) name: Option<String>,
-    /// The group it is in
+    /// The group it is in: 1 to 64 printable characters
     #[arg(long)]
     pub(crate) group: Option<String>,
     /// Its working directory; this one if not given
@@ -67,7 +67,7 @@ pub(crate) struct Dispatch {
     #[arg(long, value_name = "K")]
     pub(crate) key: Option<String>,
     /// Stop it after this long, as failed
-    #[arg(long, value_name = "D", value_parser = values::duration_ms)]
+    #[arg(long, value_name = "D", value_parser = values::limit_ms)]
     pub(crate) timeout: Option<u64>,
     /// Print the full id and nothing else
     #[arg(long, conflicts_with = "json")]

@@ -9,12 +9,14 @@ use decklog_protocol::message::Moment;
 use super::values;
 
 pub(super) const LS_MANUAL: &str = "\
-Words keep the rows that have all of them in their name, command or summary.
+Words keep the rows that have all of them in their name, group, command or summary.
+`n:NAME`, `group:GROUP` and `s:STATE` look in one place only.
 Finished rows past the newest 20 fold into one line; JSON never folds.
 
 Examples:
   decklog ls
   decklog ls --cwd . test
+  decklog ls group:nightly s:failed
   decklog ls --at '2026-11-20 09:00'
   decklog ls --all --json";
 
@@ -197,8 +199,8 @@ Examples:
 /// Check every record, the chain, the snapshots and the fold
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// The chain head that the log must have, or have had
-    #[arg(long, value_name = "HASH")]
+    /// The chain head that the log must have, or have had: 8 digits of it or more
+    #[arg(long, value_name = "HASH", value_parser = values::chain_head)]
     pub(crate) expect: Option<String>,
     /// Print what was found as JSON
     #[arg(long)]

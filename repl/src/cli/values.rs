@@ -19,6 +19,24 @@ pub(super) fn duration_ms(text: &str) -> Result<u64, String> {
         .ok_or_else(|| "not a duration; one is written 90s, 5m, 1h30m or 250ms".into())
 }
 
+/// A time limit of a run.
+pub(super) fn limit_ms(text: &str) -> Result<u64, String> {
+    match duration_ms(text)? {
+        0 => Err("0 would end it at once; leaving it out means no limit".into()),
+        ms => Ok(ms),
+    }
+}
+
+/// The beginning of a chain head, in lower-case hex digits. The `…` that screens put after it may be there.
+pub(super) fn chain_head(text: &str) -> Result<String, String> {
+    let digits = text.strip_suffix('…').unwrap_or(text);
+    if (8..=64).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        Ok(digits.to_ascii_lowercase())
+    } else {
+        Err("not a chain head; one is 8 to 64 hex digits, as decklog verify --json says it (head)".into())
+    }
+}
+
 /// A TIME.
 pub(super) fn time(text: &str) -> Result<Moment, String> {
     let zone = clock::zone();
@@ -76,6 +94,21 @@ mod tests {
         assert!(parse_variable(OsStr::new("=x")).is_err());
         assert!(parse_variable(OsStr::new("PATH")).is_err());
         assert_eq!(parse_variable(OsStr::from_bytes(b"A=\xff")).unwrap().value, Raw(vec![0xff]));
+    }
+
+    #[test]
+    fn chain_heads_are_hex_digits() {
+        assert_eq!(chain_head("5B1fd0c2a77e…"), Ok("5b1fd0c2a77e".into()));
+        assert_eq!(chain_head(&"a".repeat(64)), Ok("a".repeat(64)));
+        for text in ["", "5b1fd0c", "5b1fd0cx", "5b1fd0c2…1", &"a".repeat(65)] {
+            assert!(chain_head(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_limit_is_not_zero() {
+        assert_eq!(limit_ms("90s"), Ok(90_000));
+        assert!(limit_ms("0").is_err() && limit_ms("0s").is_err());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod answers;
 mod connection;
+mod holder;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -20,12 +21,15 @@ use crate::error::{Failure, Kind};
 use connection::Connection;
 
 pub(crate) use answers::{Answers, Incoming, Trouble, unexpected};
+pub(crate) use holder::holder;
 pub(crate) use start::start;
 
 /// A supervisor that says nothing for so long does not work.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// A request that is harmless to repeat is, when the supervisor ends before it answers.
 const ATTEMPTS: u32 = 3;
+/// What killing a supervisor does: for a hint.
+const ENDS_IT: &str = "ends it; workers and jobs go on, and the next verb starts another";
 
 /// How long a verb waits for words of the supervisor.
 #[derive(Debug, Clone, Copy)]
@@ -134,9 +138,14 @@ fn unreachable(home: &Home, error: &io::Error) -> Failure {
 }
 
 fn silent(home: &Home, pid: Option<i32>) -> Failure {
-    let pid = pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
+    let pid = pid.or_else(|| holder(home)?.pid);
+    let named = pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
     let within = ANSWER_WITHIN.as_secs();
-    Failure::new(Kind::NoSupervisor, format!("the supervisor{pid} has not answered for {within} s"))
-        .hint("decklog daemon status tells whether it answers at all")
-        .hint(format!("its own log is {}", home.supervisor_log().display()))
+    let failure =
+        Failure::new(Kind::NoSupervisor, format!("the supervisor{named} has not answered for {within} s"))
+            .hint(format!("its own log is {}", home.supervisor_log().display()));
+    match pid {
+        Some(pid) => failure.hint(format!("kill -9 {pid} {ENDS_IT}")),
+        None => failure,
+    }
 }

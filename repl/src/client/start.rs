@@ -12,7 +12,7 @@ use decklog_protocol::home::Home;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::connection::Connection;
-use super::{Trouble, none_runs, unreachable};
+use super::{Trouble, holder, none_runs, silent, timed_out, unreachable};
 use crate::clock::Deadline;
 use crate::error::{Failure, Kind};
 use crate::role;
@@ -21,6 +21,8 @@ use crate::role;
 const READY_WITHIN: Duration = Duration::from_secs(60);
 /// Another client's supervisor may listen a little later than ours gives way to it.
 const CONNECTED_WITHIN: Duration = Duration::from_secs(10);
+/// A supervisor that gives up its place without having listened at it is replaced within this.
+const START_AGAIN_AFTER: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// What became of starting one.
@@ -32,16 +34,29 @@ pub(crate) enum Started {
     Already,
 }
 
-/// Starts a supervisor, or finds that another client did, and connects to it.
+/// Starts a supervisor, or finds that another client did, and connects to it. One that holds the instance and cannot be
+/// reached, for its socket was removed, ends as soon as it notices: until then starting is tried again.
 pub(super) fn start_and_connect(home: &Home) -> Result<Connection, Trouble> {
-    let deadline = Deadline::after(CONNECTED_WITHIN);
     start()?;
-    let deadline = if deadline.passed() { Deadline::after(CONNECTED_WITHIN) } else { deadline };
+    let deadline = Deadline::after(CONNECTED_WITHIN);
+    let mut again = Deadline::after(START_AGAIN_AFTER);
     loop {
         match Connection::open(&home.socket()) {
             Ok(connection) => return Ok(connection),
-            Err(error) if none_runs(&error) && !deadline.passed() => thread::sleep(PAUSE),
-            Err(error) => return Err(Trouble::Said(unreachable(home, &error))),
+            Err(error) if none_runs(&error) && !deadline.passed() => {
+                if again.passed() {
+                    start()?;
+                    again = Deadline::after(START_AGAIN_AFTER);
+                }
+                thread::sleep(PAUSE);
+            }
+            Err(error) if timed_out(&error) => return Err(Trouble::Silent(silent(home, None))),
+            Err(error) => {
+                let holder = holder(home).filter(|_| none_runs(&error));
+                return Err(Trouble::Said(
+                    holder.map_or_else(|| unreachable(home, &error), |holder| holder.unheard(home)),
+                ));
+            }
         }
     }
 }
@@ -52,11 +67,21 @@ pub(crate) fn start() -> Result<Started, Trouble> {
         Trouble::Said(Failure::new(Kind::NoSupervisor, format!("the supervisor cannot be started: {error}")))
     })?;
     let said = child.stdout.take().map(first_line).unwrap_or_default();
-    match said.as_str() {
-        "ready" => Ok(Started::Ready),
-        "already" => Ok(Started::Already),
-        _ => Err(why_not(child, &said)),
-    }
+    let started = match said.as_str() {
+        "ready" => Started::Ready,
+        "already" => Started::Already,
+        _ => return Err(why_not(child, &said)),
+    };
+    reap_in_time(child);
+    Ok(started)
+}
+
+/// It is a child of this process, which may go on longer than it (`history -f`): its end is waited for, so that no
+/// zombie stays.
+fn reap_in_time(mut child: Child) {
+    drop(child.stderr.take());
+    // Without a thread there is a zombie until this process ends, and no more harm than that.
+    let _ = thread::Builder::new().name("reaper".into()).spawn(move || child.wait());
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where a client starts the supervisor")]

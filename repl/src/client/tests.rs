@@ -53,6 +53,9 @@ fn dispatch(key: Option<&str>) -> Request {
         pinned: false,
         key: key.map(Into::into),
         timeout_ms: None,
+        after: Vec::new(),
+        after_any: false,
+        priority: 0,
         umask: None,
     })
 }

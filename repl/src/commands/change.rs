@@ -2,6 +2,7 @@
 //!
 //! They share one answer: the rows as they are afterwards, and notes on what held already.
 
+use decklog_engine::name;
 use decklog_protocol::message::{Reply, Request, ShortRow};
 
 use crate::cli::{Group, Rename, Respawn, Restore, Rm, Stop, These};
@@ -57,9 +58,20 @@ pub(super) fn unpin(args: These, console: &mut Console) -> Result<u8, Failure> {
 /// Puts sessions into a group, or out of theirs.
 pub(super) fn group(args: Group, console: &mut Console) -> Result<u8, Failure> {
     let group = Some(args.group).filter(|group| !group.is_empty());
+    if let Some(group) = &group {
+        check_group(group)?;
+    }
     ask(&Request::Group { targets: args.ids, group })?.say(console, |row| match &row.row.group {
         Some(group) => format!("in group {group}"),
         None => "in no group".into(),
+    })
+}
+
+/// A group is named as a session is.
+pub(super) fn check_group(group: &str) -> Result<(), Failure> {
+    name::check(group).map_err(|error| {
+        Failure::usage(format!("`{}` cannot be a group: {error}", text::shown(group)))
+            .hint("a group is named as a session is: 1 to 64 printable characters")
     })
 }
 

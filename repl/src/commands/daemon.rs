@@ -9,7 +9,7 @@ use decklog_protocol::home::Home;
 use decklog_protocol::message::{Reply, Request, Shutdown, Status};
 
 use crate::cli::{DaemonLogs, DaemonVerb};
-use crate::client::{self, IfNone, Patience, Trouble, unexpected};
+use crate::client::{self, Answers, IfNone, Patience, Trouble, unexpected};
 use crate::clock::Deadline;
 use crate::console::{self, Console};
 use crate::error::{Failure, Kind};
@@ -22,6 +22,8 @@ use crate::surroundings;
 /// A supervisor that has said that it ends, does so within this.
 const ENDED_WITHIN: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(5);
+/// Looking at the lock is not without effect on who wants it: not too often.
+const HELD_PAUSE: Duration = Duration::from_millis(200);
 const TAIL_PAUSE: Duration = Duration::from_millis(200);
 
 /// Runs a verb of `daemon`.
@@ -51,7 +53,7 @@ pub(super) fn run(verb: DaemonVerb, console: &mut Console) -> Result<u8, Failure
 }
 
 fn start(home: &Home, console: &mut Console) -> Result<u8, Failure> {
-    if let Ok(Some(status)) = ask_status(home) {
+    if let Some(status) = ask_status(home)? {
         console::note(&format!("the supervisor runs already (pid {})", status.pid.unwrap_or_default()));
         return Ok(0);
     }
@@ -65,12 +67,15 @@ fn start(home: &Home, console: &mut Console) -> Result<u8, Failure> {
 
 /// Ends the supervisor and waits until its process is gone. False if none runs.
 fn stop(home: &Home, mode: Shutdown) -> Result<bool, Failure> {
-    let mut answers = match client::ask(home, &Request::Shutdown { mode }, IfNone::Fail, Patience::Unlimited)
-    {
-        Ok(answers) => answers,
-        Err(Trouble::NoneRuns) => return Ok(false),
-        Err(trouble) => return Err(trouble.into()),
+    let patience = match mode {
+        Shutdown::StopAll => {
+            // Ending sessions takes as long as it takes; but one that says nothing now would never begin.
+            ask_status(home)?;
+            Patience::Unlimited
+        }
+        Shutdown::RefuseIfLive | Shutdown::KeepWorkers => Patience::Soon,
     };
+    let Some(mut answers) = reach(home, &Request::Shutdown { mode }, patience)? else { return Ok(false) };
     let pid = answers.pid();
     match answers.verdict() {
         Ok(Reply::Closed | Reply::Done { .. }) | Err(Trouble::Ended) => {}
@@ -89,14 +94,36 @@ fn stop(home: &Home, mode: Shutdown) -> Result<bool, Failure> {
     Ok(true)
 }
 
+/// Asks the supervisor that runs; `None` if none does. One that cannot be reached is starting, and will be, or ends.
+fn reach(home: &Home, request: &Request, patience: Patience) -> Result<Option<Answers>, Failure> {
+    let deadline = Deadline::after(ENDED_WITHIN);
+    loop {
+        match client::ask(home, request, IfNone::Fail, patience) {
+            Ok(answers) => return Ok(Some(answers)),
+            Err(Trouble::NoneRuns) => match client::holder(home) {
+                None => return Ok(None),
+                Some(holder) if deadline.passed() => return Err(holder.unheard(home)),
+                Some(_) => thread::sleep(HELD_PAUSE),
+            },
+            Err(trouble) => return Err(trouble.into()),
+        }
+    }
+}
+
 fn status(home: &Home, json: bool, console: &mut Console) -> Result<u8, Failure> {
     match ask_status(home)? {
         Some(status) if json => console.json(&status)?,
         Some(status) => console.screen(&daemon::screen(&status, &surroundings::when()))?,
         None => {
+            let holder = client::holder(home);
             if json {
-                console.json(&none_runs(home))?;
+                let pid = holder.and_then(|holder| holder.pid);
+                let pid = pid.and_then(|pid| u32::try_from(pid).ok());
+                console.json(&Status { running: holder.is_some(), pid, ..none_runs(home) })?;
                 console.flush()?;
+            }
+            if let Some(holder) = holder {
+                return Err(holder.unheard(home));
             }
             let text = format!("no supervisor runs for {}", home.shown().display());
             return Err(Failure::new(Kind::NoSupervisor, text).hint("decklog daemon start starts one"));

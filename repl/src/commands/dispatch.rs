@@ -6,6 +6,7 @@ use decklog_protocol::message::{DispatchRequest, Reply, Request};
 use decklog_protocol::row::Row;
 use serde::Serialize;
 
+use super::change;
 use crate::cli::Dispatch;
 use crate::client::{self, unexpected};
 use crate::console::{self, Console};
@@ -58,6 +59,9 @@ fn wish(args: Dispatch) -> Result<DispatchRequest, Failure> {
     if args.prompt.is_some() {
         return Err(Failure::usage("a job has one command: a word stands beside it")
             .hint("quote the whole command: decklog dispatch --exec 'make && make test'"));
+    }
+    if let Some(group) = &args.group {
+        change::check_group(group)?;
     }
     let cwd = match &args.cwd {
         Some(folder) => {

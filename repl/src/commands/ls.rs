@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use decklog_protocol::message::{Reply, Request, ShortRow};
 use decklog_protocol::row::Row;
 
+use super::filter::Term;
 use crate::cli::Ls;
 use crate::client::{self, IfNone, Incoming, Patience, Trouble, unexpected};
 use crate::console::{self, Console};
@@ -15,7 +16,7 @@ use crate::surroundings;
 /// Lists the roster.
 pub(super) fn run(args: &Ls, console: &mut Console) -> Result<u8, Failure> {
     let home = surroundings::home()?;
-    check_words(&args.words)?;
+    let terms = args.words.iter().map(|word| Term::parse(word)).collect::<Result<Vec<_>, _>>()?;
     let folders = args.cwd.as_deref().map(folders).transpose()?;
     let everything = args.words.is_empty() && folders.is_none();
     // The supervisor writes the document itself, unless rows have to be picked out of it.
@@ -40,7 +41,7 @@ pub(super) fn run(args: &Ls, console: &mut Console) -> Result<u8, Failure> {
             }
         }
         Listed::Rows(mut rows) => {
-            rows.retain(|row| is_wanted(&row.row, &args.words, folders.as_deref()));
+            rows.retain(|row| is_wanted(&row.row, &terms, folders.as_deref()));
             if args.json {
                 console.json(&rows.iter().map(|row| &row.row).collect::<Vec<_>>())?;
             } else {
@@ -66,17 +67,6 @@ fn show(rows: &[ShortRow], args: &Ls, everything: bool, console: &mut Console) -
     Ok(())
 }
 
-/// Only words are understood as filters. What looks like another kind of term must not silently find nothing.
-fn check_words(words: &[String]) -> Result<(), Failure> {
-    match words.iter().find(|word| word.contains([':', '|', '@', '"', '(', ')'])) {
-        None => Ok(()),
-        Some(word) => {
-            Err(Failure::usage(format!("`{word}` is not understood: rows are picked by plain words"))
-                .hint("a word is looked for in names, commands and summaries"))
-        }
-    }
-}
-
 /// The directory by the name given, and by its own.
 fn folders(given: &std::ffi::OsStr) -> Result<Vec<PathBuf>, Failure> {
     let given = surroundings::absolute(given)?;
@@ -84,7 +74,7 @@ fn folders(given: &std::ffi::OsStr) -> Result<Vec<PathBuf>, Failure> {
     Ok([given].into_iter().chain(own).collect())
 }
 
-fn is_wanted(row: &Row, words: &[String], folders: Option<&[PathBuf]>) -> bool {
+fn is_wanted(row: &Row, terms: &[Term], folders: Option<&[PathBuf]>) -> bool {
     let inside = |folders: &[PathBuf]| folders.iter().any(|folder| Path::new(&row.cwd).starts_with(folder));
-    roster::matches(row, words) && folders.is_none_or(inside)
+    terms.iter().all(|term| term.matches(row)) && folders.is_none_or(inside)
 }

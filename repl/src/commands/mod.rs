@@ -6,6 +6,7 @@ mod change;
 mod daemon;
 mod demo;
 mod dispatch;
+mod filter;
 mod history;
 mod logs;
 mod ls;

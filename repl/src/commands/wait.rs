@@ -10,10 +10,13 @@ use crate::cli::Wait;
 use crate::client::{self, IfNone, Patience, Trouble, unexpected};
 use crate::clock::Deadline;
 use crate::error::{Failure, Kind};
+use crate::render::outcome;
 use crate::surroundings;
 
 /// A supervisor that was killed is started again, and asked again, so often.
 const RESTARTS: u32 = 10;
+/// After the time limit there is so much more to find out what is not there yet.
+const ASKED_WITHIN: Duration = Duration::from_millis(500);
 /// Even `--timeout 0` gives the supervisor time to say what already holds.
 const TIMEOUT_MS_MIN: u64 = 100;
 
@@ -41,7 +44,11 @@ fn wait(args: Wait) -> Result<u8, Failure> {
         states: args.states.iter().map(|state| state.word().to_owned()).collect(),
         through_asks: args.through_asks,
     };
-    let (reached, rows) = ask(&home, &request, patience)?;
+    let (reached, rows) = match ask(&home, &request, patience) {
+        Ok(waited) => waited,
+        Err(Failure::Told { kind: Kind::TimedOut, .. }) => return Err(timed_out(&home, &request)),
+        Err(failure) => return Err(failure),
+    };
     if reached == Reached::Blocked {
         return Err(needs_you(&rows));
     }
@@ -70,6 +77,44 @@ fn ask(home: &Home, request: &Request, patience: Patience) -> Result<(Reached, V
     }
 }
 
+/// The time limit passed: what is not there yet, where the supervisor says so at once.
+fn timed_out(home: &Home, request: &Request) -> Failure {
+    const NAMED_MAX: usize = 5;
+    let mut text = String::from("the time limit passed");
+    if let Request::Wait { targets, states, .. } = request {
+        let deadline = Deadline::after(ASKED_WITHIN);
+        let rows = targets.iter().map_while(|target| show_by(home, target, deadline));
+        let awaited = |row: &Row| {
+            if states.is_empty() {
+                !outcome::is_finished(row) && row.state != "idle"
+            } else {
+                !states.contains(&row.state)
+            }
+        };
+        let awaited: Vec<_> = rows.filter(|row| awaited(&row.row)).collect();
+        let named = awaited.iter().take(NAMED_MAX);
+        let mut named: Vec<_> =
+            named.map(|row| format!("{} {} is {}", row.short, row.row.name, row.row.state)).collect();
+        if awaited.len() > NAMED_MAX {
+            named.push(format!("{} more", awaited.len() - NAMED_MAX));
+        }
+        if !named.is_empty() {
+            text = format!("{text}: {}", named.join(", "));
+        }
+    }
+    Failure::new(Kind::TimedOut, text)
+}
+
+/// The row of one session, if a supervisor runs and says it by then.
+fn show_by(home: &Home, target: &str, deadline: Deadline) -> Option<ShortRow> {
+    let request = Request::Show { target: target.into(), at: None };
+    let mut answers = client::ask(home, &request, IfNone::Fail, Patience::Until(deadline)).ok()?;
+    match answers.verdict().ok()? {
+        Reply::Rows { rows } => rows.into_iter().next(),
+        _ => None,
+    }
+}
+
 /// Done, or a conversation at rest: all of them, or with --any one that came to rest.
 fn is_good(rows: &[ShortRow], any: bool) -> bool {
     let good = |row: &ShortRow| matches!(row.row.state.as_str(), "done" | "idle");
@@ -78,7 +123,8 @@ fn is_good(rows: &[ShortRow], any: bool) -> bool {
 
 /// The code of the first that did not end with 0. With --any: of the first that ended.
 fn exit_code(rows: &[ShortRow], any: bool) -> Result<u8, Failure> {
-    let mut ended = rows.iter().filter(|row| !any || row.row.finished_at.is_some()).map(|row| code(&row.row));
+    let mut ended =
+        rows.iter().filter(|row| !any || outcome::is_finished(&row.row)).map(|row| code(&row.row));
     let found = if any { ended.next() } else { ended.find(|code| !matches!(code, Ok(0))) };
     found.unwrap_or(Ok(0))
 }

@@ -281,6 +281,9 @@ mod tests {
             parent: None,
             key: None,
             timeout_ms: Some(1_800_000),
+            after: Vec::new(),
+            after_any: false,
+            priority: 0,
         };
         let process = ProcessName { pid: 4312, start_ticks: 1 };
         let exited = Exited {
@@ -290,6 +293,7 @@ mod tests {
             output_dropped: 0,
             last_line: None,
             worker_told_to_end: false,
+            stop_reached: false,
         };
         let exited = EventRow {
             happened_at: Some("2026-11-20T08:19:30.000Z".into()),

@@ -4,6 +4,11 @@ use decklog_protocol::row::Row;
 
 use super::when;
 
+/// Whether it has come to an end, be it at a time that nobody knows.
+pub(crate) fn is_finished(row: &Row) -> bool {
+    matches!(row.state.as_str(), "done" | "failed" | "stopped")
+}
+
 /// How long its latest run took, once it ended.
 pub(crate) fn ran_ms(row: &Row) -> Option<u64> {
     when::between(row.started_at.as_deref(), row.finished_at.as_deref())

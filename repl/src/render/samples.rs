@@ -72,6 +72,8 @@ pub(crate) fn job(id: &str, name: &str, state: &str, age_seconds: u64) -> Row {
         lines_added: None,
         lines_removed: None,
         permission_mode: None,
+        output_bytes: None,
+        output_dropped_bytes: None,
         last_seq: 12,
     }
 }

@@ -47,9 +47,10 @@ fn lines(row: &Row, when: &When) -> Vec<(&'static str, String)> {
     line("pinned", row.pinned.then(|| "yes: no timer takes it".into()));
     line("dispatched", moment(when, Some(&row.created_at)));
     line("started", moment(when, row.started_at.as_ref()));
-    line("finished", moment(when, row.finished_at.as_ref()));
+    line("finished", finished(row, when));
     line("ran", outcome::ran_ms(row).map(when::length));
     line("process", process(row));
+    line("output", output(row));
     line("runs", (row.runs > 1).then(|| row.runs.to_string()));
     line(
         "left",
@@ -84,6 +85,19 @@ fn reason(reason: &decklog_protocol::row::Reason) -> String {
 fn moment(when: &When, at: Option<&String>) -> Option<String> {
     let at = at?;
     Some(format!("{} ({} ago)", when.date(at), when.ago(at)?))
+}
+
+fn finished(row: &Row, when: &When) -> Option<String> {
+    let unknown = outcome::is_finished(row) && row.process == "lost";
+    moment(when, row.finished_at.as_ref()).or_else(|| unknown.then(|| "ended at an unknown time".into()))
+}
+
+fn output(row: &Row) -> Option<String> {
+    let all = text::bytes(row.output_bytes?);
+    Some(match row.output_dropped_bytes {
+        None | Some(0) => all,
+        Some(dropped) => format!("{all}, {} of it not kept", text::bytes(dropped)),
+    })
 }
 
 fn process(row: &Row) -> Option<String> {
@@ -124,7 +138,11 @@ mod tests {
 
     #[test]
     fn a_job_that_failed() {
-        let row = failed("4be2d7f3", "migrate", 540, 101, "3 assertions in \u{7}tests/db.rs");
+        let row = Row {
+            output_bytes: Some(300_000_000),
+            output_dropped_bytes: Some(32 << 20),
+            ..failed("4be2d7f3", "migrate", 540, 101, "3 assertions in \u{7}tests/db.rs")
+        };
         insta::assert_snapshot!(screen(&short(row), &when(), Style::PLAIN), @"
         ✗ 4be2d7f3 · migrate
           state       failed · exit 101
@@ -135,7 +153,17 @@ mod tests {
           started     2026-11-20 09:44:00 (9m ago)
           finished    2026-11-20 09:48:30 (4m ago)
           ran         4m 30s
+          output      286.1 MiB, 32.0 MiB of it not kept
           id          4be2d7f3000000000000000000000000
         ");
+    }
+
+    #[test]
+    fn when_a_lost_one_ended_is_not_made_up() {
+        let lost =
+            Row { process: "lost".into(), finished_at: None, ..job("03aa91cd", "test", "failed", 180) };
+        let screen = screen(&short(lost), &when(), Style::PLAIN);
+        assert!(screen.contains("\n  finished    ended at an unknown time\n"), "{screen}");
+        assert!(!screen.contains("  ran  "), "{screen}");
     }
 }

@@ -33,7 +33,11 @@ pub(crate) enum Column {
     Left,
     /// To the right.
     Right,
-    /// From the left, and the one that gives way when the terminal is too narrow.
+    /// From the left; on a terminal no wider than [`NAME_MAX`].
+    Name,
+    /// From the left, and left out where the terminal is too narrow for it.
+    Spare,
+    /// From the left, and the first that gives way when the terminal is too narrow.
     Gives,
 }
 
@@ -48,8 +52,14 @@ pub(crate) enum Line {
 
 const GAP: usize = 2;
 const INDENT: usize = 2;
-/// A column that gives way keeps at least so many columns.
+/// A column that gives way keeps at least so many columns, as long as others can give way too.
 const GIVES_MIN: usize = 12;
+/// Less than this of it is not worth showing.
+const GIVES_CUT_MIN: usize = 4;
+/// On a terminal a name has so many columns at most,
+const NAME_MAX: usize = 24;
+/// and so many when it is narrow.
+const NAME_MIN: usize = 12;
 
 /// The lines, aligned; every line ends with a line break.
 pub(crate) fn render(columns: &[Column], lines: &[Line], style: Style) -> String {
@@ -104,18 +114,44 @@ fn widths(columns: &[Column], lines: &[Line], style: Style) -> Vec<usize> {
             *width = (*width).max(text::width(&cell.text));
         }
     }
-    let Some(terminal) = style.width else { return widths };
-    let shown = widths.iter().zip(columns).filter(|(width, _)| **width > 0);
-    let used = INDENT + shown.map(|(width, column)| width + gap(*column)).sum::<usize>() - GAP;
-    let mut excess = used.saturating_sub(terminal);
-    for (width, column) in widths.iter_mut().zip(columns) {
-        if *column == Column::Gives {
-            let given = excess.min(width.saturating_sub(GIVES_MIN));
-            *width -= given;
-            excess -= given;
-        }
+    if let Some(terminal) = style.width {
+        fit(columns, &mut widths, terminal);
     }
     widths
+}
+
+/// Makes the columns fit a terminal. In this order: a long name is cut; what gives way does; a long name is cut shorter;
+/// what can be spared goes; what gives way does altogether.
+fn fit(columns: &[Column], widths: &mut [usize], terminal: usize) {
+    const STEPS: [(Column, usize); 5] = [
+        (Column::Gives, GIVES_MIN),
+        (Column::Name, NAME_MIN),
+        (Column::Spare, 0),
+        (Column::Gives, 0),
+        (Column::Name, 1),
+    ];
+    for (width, _) in widths.iter_mut().zip(columns).filter(|(_, column)| **column == Column::Name) {
+        *width = (*width).min(NAME_MAX);
+    }
+    for (gives, at_least) in STEPS {
+        for index in 0..columns.len() {
+            let excess = used(columns, widths).saturating_sub(terminal);
+            if columns[index] != gives || excess == 0 {
+                continue;
+            }
+            let left = widths[index].saturating_sub(excess).max(at_least.min(widths[index]));
+            // A few letters of what can be spared say less than nothing.
+            let is_cut_up = at_least == 0 && (gives == Column::Spare || left < GIVES_CUT_MIN);
+            widths[index] = if is_cut_up { 0 } else { left };
+        }
+    }
+}
+
+/// How wide the lines are.
+fn used(columns: &[Column], widths: &[usize]) -> usize {
+    let shown = widths.iter().zip(columns).filter(|(width, _)| **width > 0);
+    let last = shown.clone().next_back().map_or(0, |(_, column)| gap(*column));
+    INDENT + shown.map(|(width, column)| width + gap(*column)).sum::<usize>() - last
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ pub(crate) fn screen(row: &Row, events: &[EventRow], when: &When, style: Style) 
     let painted = style.paint(style::of_state(&row.state), &state);
     let place = style.paint(Paint::Dim, &place_text(place, events, when));
     lines.push(format!("  {painted}   {}   {place}", text::shown(&because)));
-    if let Some(line) = row.summary.as_deref().filter(|_| row.kind == "job" && row.finished_at.is_some()) {
+    if let Some(line) = row.summary.as_deref().filter(|_| row.kind == "job" && outcome::is_finished(row)) {
         lines.push(format!("{indent}its last output line was \"{}\"", text::shown(line)));
     }
     if let Some(left) = &row.left {
@@ -74,7 +74,11 @@ fn place_text(seq: u64, events: &[EventRow], when: &When) -> String {
 
 /// What did not end it, or did.
 fn limits(row: &Row) -> Option<String> {
-    let ran = format!("it ran {}", when::length(outcome::ran_ms(row)?));
+    let ran = match outcome::ran_ms(row) {
+        Some(ms) => format!("it ran {}", when::length(ms)),
+        None if outcome::is_finished(row) && row.process == "lost" => "it ended at an unknown time".into(),
+        None => return None,
+    };
     let kind = row.reason.as_ref().map(|reason| reason.kind.as_str())?;
     let ran = match row.timeout_ms {
         Some(limit_ms) => format!("its limit was {}, {ran}", when::length(limit_ms)),
@@ -104,6 +108,7 @@ mod tests {
             output_dropped: 0,
             last_line: Some("3 assertions in tests/db.rs".into()),
             worker_told_to_end: false,
+            stop_reached: false,
         };
         let finished = Finished {
             outcome: OutcomeKind::Failed,
