@@ -266,6 +266,8 @@ impl Opened {
             let_streams_go(&journal);
         }
 
+        // Recovery took more than the roster keeps.
+        decklog_worker::trim_memory();
         let ended = core.run(first).await;
         bound.remove();
         match ended {

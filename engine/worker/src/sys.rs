@@ -115,7 +115,7 @@ pub(crate) fn pidfd_kill(process: &impl AsFd) -> io::Result<()> {
 }
 
 /// Gives freed memory back to the system, after something large (a config) is done with.
-pub(crate) fn trim_memory() {
+pub fn trim_memory() {
     #[cfg(target_env = "gnu")]
     // SAFETY: only releases free pages of the allocator.
     unsafe {

@@ -34,6 +34,7 @@ impl Out {
     pub(super) async fn flush(&mut self) -> io::Result<()> {
         self.writer.write_all(&self.gathered).await?;
         self.gathered.clear();
+        self.gathered.shrink_to(GATHERED_BYTES);
         Ok(())
     }
 

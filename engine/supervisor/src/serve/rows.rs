@@ -55,6 +55,16 @@ impl Server {
                 }
             }
         };
+        let many = rows.len() > ROWS_AT_ONCE;
+        let sent = self.send_rows(out, rows, json).await;
+        if many {
+            // What a long list took is given back to the system: it is asked for seldom, and the supervisor stays.
+            tasks::blocking(decklog_worker::trim_memory).await;
+        }
+        sent
+    }
+
+    async fn send_rows(&self, out: &mut Out, rows: Vec<ShortRow>, json: bool) -> io::Result<()> {
         if !json {
             return out.last(&Reply::Rows { rows }).await;
         }
