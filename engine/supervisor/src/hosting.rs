@@ -9,12 +9,14 @@ mod task;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use decklog_engine::command::Observation;
 use decklog_engine::dispatcher::Launch;
 use decklog_engine::id::{RunKey, SessionId};
 use decklog_worker::{Lock, Spawned};
 use tokio::sync::{mpsc, watch};
+use tokio::time::sleep;
 
 pub(crate) use ending::last_output;
 use found::Sight;
@@ -23,6 +25,10 @@ use crate::core::ToCore;
 use crate::journal::Journal;
 use crate::launch::{self, Instance, Surroundings};
 use crate::tasks;
+
+/// At its end a supervisor waits up to a second for workers to be told what they need to leave.
+const TOLD_TRIES: u32 = 500;
+const TOLD_PAUSE: Duration = Duration::from_millis(2);
 
 /// Every worker of this supervisor.
 #[derive(Clone)]
@@ -57,6 +63,8 @@ struct Ready {
 
 struct Host {
     number: u64,
+    /// The end of its run is in the log: all that is left is to tell its worker.
+    recorded: bool,
     orders: mpsc::UnboundedSender<Order>,
     growth: watch::Receiver<Growth>,
 }
@@ -144,7 +152,21 @@ impl Hosting {
 
     /// Says that the end of a run is in the log.
     pub(crate) fn recorded(&self, run: RunKey) {
-        self.order(run, Order::Recorded);
+        if let Some(host) = self.table().hosts.get_mut(&run) {
+            host.recorded = true;
+            let _ = host.orders.send(Order::Recorded);
+        }
+    }
+
+    /// Waits until every worker whose run is recorded was told so, and may leave; not for long: one that was not told
+    /// leaves by itself after its linger time.
+    pub(crate) async fn recorded_are_told(&self) {
+        for _ in 0..TOLD_TRIES {
+            if !self.table().hosts.values().any(|host| host.recorded) {
+                return;
+            }
+            sleep(TOLD_PAUSE).await;
+        }
     }
 
     /// How far the output of a run is, from now on; `None` if nobody holds the run.
@@ -180,7 +202,7 @@ impl Hosting {
             let mut table = self.table();
             table.hosted += 1;
             let number = table.hosted;
-            table.hosts.insert(run, Host { number, orders, growth });
+            table.hosts.insert(run, Host { number, recorded: false, orders, growth });
             number
         };
         tasks::start(task(Post { hosting: self.clone(), run, number, orders: receiver, growth: growing }));

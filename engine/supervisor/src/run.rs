@@ -268,10 +268,12 @@ impl Opened {
 
         // Recovery took more than the roster keeps.
         decklog_worker::trim_memory();
+        let hosts = core.hosting.clone();
         let ended = core.run(first).await;
         bound.remove();
         match ended {
             Ended::Stopped => {
+                hosts.recorded_are_told().await;
                 // Its submitter is gone with the core: it commits what waits, settles and ends.
                 let _ = tasks::blocking(move || commit_thread.join()).await;
                 journal.note("ended in good order");
