@@ -256,9 +256,7 @@ pub(crate) fn start_or_queue(roster: &Roster, id: SessionId, dispatched: &Dispat
     // Whoever waits already goes first, unless this one is more urgent.
     let goes_first =
         |other: &Arc<Session>| other.kind() == kind && other.dispatched.priority >= dispatched.priority;
-    let is_waiting_itself = |other: &Arc<Session>| other.id == id;
-    let somebody_waits = roster.slot_queue().any(|other| !is_waiting_itself(other) && goes_first(other));
-    if slot_is_free(roster, kind) && !somebody_waits {
+    if slot_is_free(roster, kind) && !roster.slot_queue().any(goes_first) {
         Fact::of_run(id, run, RunIntended {})
     } else {
         Fact::of(id, Queued { wake: WakeKind::Slot, until: None, ids: Vec::new() })

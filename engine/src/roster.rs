@@ -63,8 +63,7 @@ struct Index {
     listed: BTreeSet<u32>,
     live: BTreeSet<u32>,
     live_jobs: u32,
-    waiting: BTreeSet<u32>,
-    /// Those of them that wait for a slot, in the order in which they get one.
+    /// Those that wait for a slot, in the order in which they get one.
     slot_queue: BTreeSet<(Reverse<i32>, u32)>,
     /// Those that wait for other sessions.
     after: BTreeSet<u32>,
@@ -138,17 +137,12 @@ impl Roster {
         self.index.live_jobs
     }
 
-    /// The queued sessions, oldest first.
-    pub fn waiting(&self) -> impl Iterator<Item = &Arc<Session>> {
-        self.index.waiting.iter().map(|slot| &self.sessions[*slot as usize])
-    }
-
-    /// Those of them that wait for a slot, in the order in which they get one: by priority, then by age.
+    /// The queued sessions that wait for a slot, in the order in which they get one: by priority, then by age.
     pub fn slot_queue(&self) -> impl Iterator<Item = &Arc<Session>> {
         self.index.slot_queue.iter().map(|(_, slot)| &self.sessions[*slot as usize])
     }
 
-    /// Those of them that wait for other sessions.
+    /// The queued sessions that wait for other sessions, oldest first.
     pub fn waiting_for_others(&self) -> impl Iterator<Item = &Arc<Session>> {
         self.index.after.iter().map(|slot| &self.sessions[*slot as usize])
     }
@@ -344,7 +338,6 @@ impl Index {
     fn update(&mut self, slot: u32, session: &Session, was: Facts, is: Facts) {
         put(&mut self.listed, slot, is.listed);
         put(&mut self.live, slot, is.live.is_some());
-        put(&mut self.waiting, slot, is.waiting.is_some());
         put(&mut self.after, slot, is.waiting == Some(WakeKind::After));
         let place = (Reverse(session.dispatched.priority), slot);
         put(&mut self.slot_queue, place, is.waiting == Some(WakeKind::Slot));
