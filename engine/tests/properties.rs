@@ -3,10 +3,10 @@
 use decklog_engine::command::Fact;
 use decklog_engine::event::{
     Admitted, Adopted, AfterStop, AskKind, AskWithdrawn, Attached, BackgroundEnded, BackgroundStarted,
-    Blocked, ClockStepped, Deleted, Detached, Event, ExitStatus, Exited, Finished, Grouped, Lost,
-    OutcomeKind, Pinned, PolicyChanged, Prompted, Queued, Reaped, ReapedWhat, ReasonKind, Renamed, Replied,
-    Respawned, Restored, RunIntended, Seen, Slept, SpawnFailed, Started, StopRequested, Stopped,
-    SupervisorStarted, SupervisorStopped, TimerRule, TurnEnd, TurnEnded, TurnStarted, Unpinned, WakeKind,
+    Blocked, ClockStepped, Deleted, Detached, Event, Finished, Grouped, Lost, OutcomeKind, Pinned,
+    PolicyChanged, Prompted, Queued, Reaped, ReapedWhat, ReasonKind, Renamed, Replied, Respawned, Restored,
+    RunIntended, Seen, Slept, SpawnFailed, Started, StopRequested, Stopped, SupervisorStarted,
+    SupervisorStopped, TimerRule, TurnEnd, TurnEnded, TurnStarted, Unpinned, WakeKind,
 };
 use decklog_engine::evolve::{evolve, replay};
 use decklog_engine::id::AskId;
@@ -16,7 +16,7 @@ use decklog_engine::time::Time;
 use decklog_engine::{codec, timers};
 use proptest::prelude::*;
 
-use crate::support::{Book, conversation, id, job, process};
+use crate::support::{Book, conversation, exited, id, job, process};
 
 fn of_session() -> impl Strategy<Value = Event> {
     let ask = (0..3u64).prop_map(|offset| AskId { run: 1, offset });
@@ -33,19 +33,7 @@ fn of_session() -> impl Strategy<Value = Event> {
         Just(Started { process: process(2), worker: process(1) }.into()),
         Just(Adopted { process: Some(process(2)), worker: None, started_at: None }.into()),
         Just(SpawnFailed { text: "x".into() }.into()),
-        (-1..3i32).prop_map(|code| {
-            let status = ExitStatus::Code(code);
-            Exited {
-                status,
-                output_end: 0,
-                output_dropped: 0,
-                last_line: None,
-                worker_told_to_end: false,
-                stop_reached: false,
-                started_at: None,
-            }
-            .into()
-        }),
+        (-1..3i32).prop_map(exited),
         Just(Lost { evidence: "x".into(), output_end: 0, last_line: None }.into()),
         (prop::sample::select(OutcomeKind::ALL), prop::sample::select(ReasonKind::ALL))
             .prop_map(|(outcome, reason)| Finished { outcome, reason, text: "x".into() }.into()),

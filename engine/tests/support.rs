@@ -2,7 +2,9 @@
 
 use decklog_engine::actor::{Actor, Cause};
 use decklog_engine::command::{Dispatch, Fact};
-use decklog_engine::event::{Dispatched, Event, JobCommand, OutputMode, ProcessName, Record, Work};
+use decklog_engine::event::{
+    Dispatched, Event, ExitStatus, Exited, JobCommand, OutputMode, ProcessName, Record, Work,
+};
 use decklog_engine::evolve::evolve;
 use decklog_engine::id::SessionId;
 use decklog_engine::roster::Roster;
@@ -45,6 +47,20 @@ pub(crate) fn wish(number: u8, dispatched: Dispatched) -> Box<Dispatch> {
 /// A process that cannot be mistaken for another.
 pub(crate) fn process(pid: u32) -> ProcessName {
     ProcessName { pid, start_ticks: u64::from(pid) * 10 }
+}
+
+/// A job's process ended by itself with this code, having printed nothing.
+pub(crate) fn exited(code: i32) -> Event {
+    Exited {
+        status: ExitStatus::Code(code),
+        output_end: 0,
+        output_dropped: 0,
+        last_line: None,
+        worker_told_to_end: false,
+        stop_reached: false,
+        started_at: None,
+    }
+    .into()
 }
 
 /// Folds facts into a roster one after the other, each a second after the one before it.

@@ -2,17 +2,17 @@
 
 use decklog_engine::command::Fact;
 use decklog_engine::event::{
-    Attached, BackgroundEnded, BackgroundStarted, Blocked, ClockStepped, Deleted, Detached, Event,
-    ExitStatus, Exited, Finished, OutcomeKind, Pinned, PolicyChanged, Prompted, Queued, Reaped, ReapedWhat,
-    ReasonKind, Restored, RunIntended, Slept, Started, StopRequested, TimerRule, TurnEnd, TurnEnded,
-    TurnStarted, Unpinned, WakeKind,
+    Attached, BackgroundEnded, BackgroundStarted, Blocked, ClockStepped, Deleted, Detached, Event, Finished,
+    OutcomeKind, Pinned, PolicyChanged, Prompted, Queued, Reaped, ReapedWhat, ReasonKind, Restored,
+    RunIntended, Slept, Started, StopRequested, TimerRule, TurnEnd, TurnEnded, TurnStarted, Unpinned,
+    WakeKind,
 };
 use decklog_engine::id::AskId;
 use decklog_engine::policy::Policy;
 use decklog_engine::time::Time;
 use decklog_engine::timers;
 
-use crate::support::{Book, conversation, id, job, process};
+use crate::support::{Book, conversation, exited, id, job, process};
 
 const MINUTE: u64 = 60_000;
 const START: Time = Time(1_000_000_000);
@@ -32,20 +32,6 @@ fn fires(book: &Book, rule: TimerRule, at: Time) -> Event {
 
 fn never(book: &Book) {
     assert_eq!(due(book, START.plus(1000 * 24 * 60 * MINUTE)), None);
-}
-
-fn exited(code: i32) -> Event {
-    let status = ExitStatus::Code(code);
-    Exited {
-        status,
-        output_end: 0,
-        output_dropped: 0,
-        last_line: None,
-        worker_told_to_end: false,
-        stop_reached: false,
-        started_at: None,
-    }
-    .into()
 }
 
 fn done() -> Event {

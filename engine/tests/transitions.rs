@@ -3,32 +3,17 @@
 
 use decklog_engine::event::{
     Admitted, Adopted, AfterStop, AskKind, AskWithdrawn, BackgroundEnded, BackgroundStarted, Blocked,
-    Deleted, Event, ExitStatus, Exited, Finished, Lost, OutcomeKind, Pinned, Prompted, Queued, Reaped,
-    ReapedWhat, ReasonKind, Replied, Respawned, Restored, RunIntended, SpawnFailed, Started, StopRequested,
-    Stopped, TimerRule, TurnEnd, TurnEnded, TurnStarted, WakeKind,
+    Deleted, Event, Finished, Lost, OutcomeKind, Pinned, Prompted, Queued, Reaped, ReapedWhat, ReasonKind,
+    Replied, Respawned, Restored, RunIntended, SpawnFailed, Started, StopRequested, Stopped, TimerRule,
+    TurnEnd, TurnEnded, TurnStarted, WakeKind,
 };
 use decklog_engine::id::AskId;
 use decklog_engine::session::Session;
 use decklog_engine::time::Time;
 
-use crate::support::{Book, conversation, id, job, process};
+use crate::support::{Book, conversation, exited, id, job, process};
 
 const ASK: AskId = AskId { run: 1, offset: 7 };
-
-fn exited(code: i32) -> Event {
-    let (output_end, output_dropped) = (0, 0);
-    let status = ExitStatus::Code(code);
-    Exited {
-        status,
-        output_end,
-        output_dropped,
-        last_line: None,
-        worker_told_to_end: false,
-        stop_reached: false,
-        started_at: None,
-    }
-    .into()
-}
 
 fn finished(outcome: OutcomeKind, reason: ReasonKind) -> Event {
     Finished { outcome, reason, text: "so".into() }.into()
