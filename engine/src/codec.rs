@@ -12,7 +12,7 @@ use bincode::enc::EncoderImpl;
 use bincode::{Decode, Encode};
 
 use crate::actor::{Actor, Cause};
-use crate::event::{Event, EventKind, Record};
+use crate::event::{Event, EventKind, Record, upcast};
 use crate::id::{Seq, SessionId};
 use crate::time::Time;
 
@@ -88,13 +88,14 @@ pub fn decode(
     payload: &[u8],
 ) -> Result<Record, DecodeError> {
     let kind = EventKind::from_number(kind).ok_or(DecodeError::UnknownKind(kind))?;
-    if schema != kind.schema() {
-        // A later schema brings its upcast here: old bytes to the present body, tested on stored bytes.
-        return Err(DecodeError::UnknownSchema { kind, schema });
-    }
     let mut decoder = DecoderImpl::new(SliceReader::new(payload), format::<PAYLOAD_BYTES_MAX>(), ());
     let context = Context::decode(&mut decoder).map_err(|_| DecodeError::Payload(kind))?;
-    let event = Event::decode_body(kind, &mut decoder).map_err(|_| DecodeError::Payload(kind))?;
+    let event = if schema == kind.schema() {
+        Event::decode_body(kind, &mut decoder)
+    } else {
+        upcast::decode(kind, schema, &mut decoder).ok_or(DecodeError::UnknownSchema { kind, schema })?
+    };
+    let event = event.map_err(|_| DecodeError::Payload(kind))?;
     if decoder.borrow_reader().peek_read(1).is_some() {
         return Err(DecodeError::Payload(kind));
     }

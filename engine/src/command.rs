@@ -53,6 +53,11 @@ pub enum Command {
         /// The group.
         group: Option<String>,
     },
+    /// Type a line into its terminal.
+    Reply {
+        /// The line; several, if it has line breaks.
+        text: String,
+    },
 }
 
 impl Command {
@@ -67,6 +72,7 @@ impl Command {
             Self::Pin => "pin",
             Self::Unpin => "unpin",
             Self::Group { .. } => "group",
+            Self::Reply { .. } => "reply",
         }
     }
 }
@@ -103,6 +109,18 @@ pub enum Observation {
     Ended(Ended),
     /// Its worker is gone and left no word of how the process ended.
     Gone(Gone),
+    /// The worker has passed this reply on: now, or when it was told so before.
+    Delivered {
+        /// Which.
+        reply_id: u64,
+    },
+    /// The session does not have this reply, and will not get it.
+    DeliveryFailed {
+        /// Which.
+        reply_id: u64,
+        /// Why not.
+        text: String,
+    },
     /// Bytes of its output were not kept.
     OutputDropped {
         /// The offset of the first missing byte.

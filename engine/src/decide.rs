@@ -10,14 +10,18 @@ use alloc::vec::Vec;
 use crate::actor::{Actor, ActorKind};
 use crate::command::{Command, Dispatch, Ended, Fact, Gone, Observation, Refusal};
 use crate::event::{
-    Adopted, AfterStop, Deleted, Dispatched, Event, ExitStatus, Exited, Finished, Grouped, Lost, OutcomeKind,
-    OutputDropped, Pinned, Queued, ReasonKind, Renamed, Respawned, Restored, RunIntended, SessionKind,
-    SpawnFailed, Started, StopRequested, Stopped, Unpinned, WakeKind,
+    Adopted, AfterStop, Deleted, Delivered, DeliveryFailed, DeliveryIntended, DeliveryUnknown, Dispatched,
+    Event, ExitStatus, Exited, Finished, Grouped, Lost, OutcomeKind, OutputDropped, OutputMode, Pinned,
+    Queued, ReasonKind, Renamed, Replied, Respawned, Restored, RunIntended, SessionKind, SpawnFailed,
+    Started, StopRequested, Stopped, Unpinned, WakeKind, Work,
 };
 use crate::id::SessionId;
 use crate::name;
 use crate::roster::Roster;
-use crate::session::{Process, Session, State};
+use crate::session::{Delivery, Process, Session, State};
+
+/// A reply is no longer.
+const REPLY_BYTES_MAX: usize = 64 << 10;
 
 /// What a granted wish leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +107,13 @@ pub fn decide(roster: &Roster, session: &Session, command: &Command) -> Result<G
         Command::Respawn { .. } if session.wake.is_some() => {
             return Ok(Granted::Already(format!("{} is queued", session.name)));
         }
+        Command::Respawn { .. } if session.output_gone => {
+            return Err(Refusal {
+                rule: "expired",
+                text: format!("the environment of {} was removed with its output", session.name),
+                hints: Vec::from(["dispatch it again".into()]),
+            });
+        }
         Command::Respawn { .. } => {
             if !session.is_listed() {
                 check_name(roster, &session.name, Some(id))?;
@@ -132,6 +143,7 @@ pub fn decide(roster: &Roster, session: &Session, command: &Command) -> Result<G
             }
             Vec::from([Fact::of(id, Grouped { group: group.clone() })])
         }
+        Command::Reply { text } => reply(roster, session, text)?,
     };
     Ok(Granted::Facts(facts))
 }
@@ -186,7 +198,8 @@ pub fn observe(session: &Session, run: u32, observation: &Observation, shutdown:
                 stop_reached: ended.stop_reached,
                 started_at: ended.started_at,
             };
-            let mut facts = Vec::from([fact(exited.into()).at(ended.at)]);
+            let mut facts = deliveries_lost(session, run);
+            facts.push(fact(exited.into()).at(ended.at));
             facts.extend(outcome_of_exit(session, run, ended).map(|outcome| outcome.at(ended.at)));
             facts
         }
@@ -196,9 +209,19 @@ pub fn observe(session: &Session, run: u32, observation: &Observation, shutdown:
                 output_end: gone.output_end,
                 last_line: gone.last_line.clone(),
             };
-            let mut facts = Vec::from([fact(lost.into())]);
+            let mut facts = deliveries_lost(session, run);
+            facts.push(fact(lost.into()));
             facts.extend(outcome_of_loss(session, run, gone, shutdown));
             facts
+        }
+        Observation::Delivered { reply_id } => {
+            let open = session.open_deliveries().any(|open| open.reply_id == *reply_id);
+            open.then(|| fact(Delivered { reply_id: *reply_id }.into())).into_iter().collect()
+        }
+        Observation::DeliveryFailed { reply_id, text } => {
+            let open = session.open_deliveries().any(|open| open.reply_id == *reply_id);
+            let failed = DeliveryFailed { reply_id: *reply_id, text: text.clone() };
+            open.then(|| fact(failed.into())).into_iter().collect()
         }
         Observation::OutputDropped { from, to } => {
             Vec::from([fact(OutputDropped { from: *from, to: *to }.into())])
@@ -217,8 +240,12 @@ pub(crate) fn respawn(roster: &Roster, session: &Session) -> Vec<Fact> {
 
 /// Whether a slot for another session of this kind is free.
 pub(crate) fn slot_is_free(roster: &Roster, kind: SessionKind) -> bool {
-    let cap = roster.fleet().policy.live_jobs;
-    kind == SessionKind::Conversation || cap == 0 || roster.live_jobs() < cap
+    let policy = &roster.fleet().policy;
+    let cap = match kind {
+        SessionKind::Job => policy.live_jobs,
+        SessionKind::Conversation => policy.live_conversations,
+    };
+    cap == 0 || roster.slots_held(kind) < cap
 }
 
 /// What has become of the sessions that another waits for.
@@ -277,6 +304,60 @@ fn stop(roster: &Roster, session: &Session, grace_ms: Option<u64>, then: AfterSt
         return Granted::Facts(Vec::from([Fact::of(id, Stopped { text: "stopped while it waited".into() })]));
     }
     Granted::Already(format!("{} does not run: it is {}", session.name, session.state()))
+}
+
+/// A job takes a line if it has a terminal to type into, and lives.
+fn reply(roster: &Roster, session: &Session, text: &str) -> Result<Vec<Fact>, Refusal> {
+    let id = session.id;
+    let takes_input = matches!(session.dispatched.work, Work::Job { output: OutputMode::Tty, .. });
+    if !takes_input {
+        return Err(Refusal {
+            rule: "no-input",
+            text: format!("{} reads no input", session.name),
+            hints: Vec::from(["a job that is to be typed to is dispatched with --tty".into()]),
+        });
+    }
+    let Some(run) = session.run.as_ref().filter(|_| session.process == Process::Alive) else {
+        return Err(not_running(session));
+    };
+    if text.len() > REPLY_BYTES_MAX {
+        return Err(Refusal {
+            rule: "too-long",
+            text: format!("the reply has {} bytes; at most {REPLY_BYTES_MAX} are typed", text.len()),
+            hints: Vec::from(["put it into a file and let the job read that".into()]),
+        });
+    }
+    let reply_id = roster.fleet().last_seq + 1;
+    let replied = Replied { ask_id: None, reply_id, text: text.into() };
+    let facts = [replied.into(), DeliveryIntended { reply_id }.into()];
+    Ok(facts.map(|event: Event| Fact::of_run(id, run.number, event)).into())
+}
+
+/// Whether there is a terminal to look at. A client that attaches changes nothing but who watches.
+pub fn attach(session: &Session) -> Result<(), Refusal> {
+    if session.process == Process::Alive { Ok(()) } else { Err(not_running(session)) }
+}
+
+fn not_running(session: &Session) -> Refusal {
+    let name = &session.name;
+    let hints = if session.run.is_none() {
+        Vec::from([format!("decklog wait --for working {name} returns once it runs")])
+    } else {
+        Vec::from([
+            format!("decklog logs {name} shows what it printed"),
+            format!("decklog respawn {name} starts it again"),
+        ])
+    };
+    Refusal { rule: "not-running", text: format!("{name} does not run: it is {}", session.state()), hints }
+}
+
+/// The replies that were on their way when a run ended.
+fn deliveries_lost(session: &Session, run: u32) -> Vec<Fact> {
+    let unknown = |delivery: &Delivery| DeliveryUnknown {
+        reply_id: delivery.reply_id,
+        text: "the run ended meanwhile".into(),
+    };
+    session.open_deliveries().map(|delivery| Fact::of_run(session.id, run, unknown(delivery))).collect()
 }
 
 fn alive(session: &Session, way_out: &str) -> Refusal {

@@ -20,13 +20,16 @@ use crate::actor::{Actor, Cause};
 use crate::clock::{LogClock, Reading};
 use crate::command::{Command, Dispatch, Fact, Observation, Refusal};
 use crate::decide::{self, Granted, GrantedDispatch};
-use crate::event::{Durability, Event, PolicyChanged, ReapedWhat, Record, Refused, SupervisorStopped};
+use crate::event::{
+    Attached, Detached, Durability, Event, Looked, PolicyChanged, ReapedWhat, Record, Refused,
+    SupervisorStopped,
+};
 use crate::evolve::evolve;
 use crate::id::{RunKey, Seq, SessionId};
 use crate::name;
 use crate::policy::Policy;
 use crate::roster::Roster;
-use crate::session::Session;
+use crate::session::{Delivery, Session};
 use crate::settle::settle;
 use crate::time::Time;
 use crate::timers;
@@ -156,6 +159,11 @@ impl Dispatcher {
             }
             Input::Look { token, at: look } => self.look(token, &look),
             Input::Wait { token, targets, goal } => self.wait(token, &targets, goal),
+            Input::Attach { token, actor, target, client } => self.attach(at, token, &actor, target, client),
+            Input::Detach { actor, session, client } => self.detach(at, &actor, session, client),
+            Input::Looked { actor } => {
+                self.apply_all(at, &actor, Cause::Unknown, Vec::from([Fact::of_fleet(Looked {})]));
+            }
             Input::Gone { token } => self.waits.forget(token),
             Input::Observed { run, observation } => self.observed(at, run, &observation, false),
             Input::Policy { policy } => self.policy(at, policy),
@@ -233,10 +241,7 @@ impl Dispatcher {
             match permitted.and_then(|()| decide::decide(&self.roster, session, command)) {
                 Ok(decision) => granted.push((*id, decision)),
                 Err(refusal) => {
-                    if refusal.rule == "no-self-approval" {
-                        let refused = Refused { verb: command.verb().into(), rule: refusal.rule.into() };
-                        self.apply(at, actor, Cause::Request(token), Fact::of(*id, refused));
-                    }
+                    self.note_refusal(at, actor, Cause::Request(token), *id, command.verb(), &refusal);
                     refusals.push(refusal);
                 }
             }
@@ -251,7 +256,52 @@ impl Dispatcher {
                 Granted::Already(note) => notes.push(note),
             }
         }
-        self.waits.add(token, ids, WaitFor::Settled { notes });
+        let latest_reply =
+            |id: &SessionId| Some(self.roster.get(*id)?.open_deliveries().next_back()?.reply_id);
+        let wanted = match (command, ids.first().and_then(latest_reply)) {
+            (Command::Reply { .. }, Some(reply_id)) => WaitFor::Delivered { reply_id },
+            _ => WaitFor::Settled { notes },
+        };
+        self.waits.add(token, ids, wanted);
+    }
+
+    fn attach(&mut self, at: Time, token: Token, actor: &Actor, target: String, client: u64) {
+        let id = match self.resolve(&[target]) {
+            Ok(ids) => ids[0],
+            Err(unresolved) => return self.answer(token, Answer::Unresolved(unresolved)),
+        };
+        let session = self.roster.get(id).expect("it was just resolved").clone();
+        let permitted =
+            decide::permit(actor, "attach", Some(&session)).and_then(|()| decide::attach(&session));
+        if let Err(refusal) = permitted {
+            self.note_refusal(at, actor, Cause::Request(token), id, "attach", &refusal);
+            return self.answer(token, Answer::Refused(Vec::from([refusal])));
+        }
+        self.apply_all(at, actor, Cause::Request(token), Vec::from([Fact::of(id, Attached { client })]));
+        let sessions = self.roster.get(id).map(|session| Shown::of(&self.roster, session));
+        self.answer(token, Answer::Sessions { sessions: sessions.into_iter().collect() });
+    }
+
+    fn detach(&mut self, at: Time, actor: &Actor, id: SessionId, client: u64) {
+        if self.roster.get(id).is_some_and(|session| session.attached.contains(&client)) {
+            self.apply_all(at, actor, Cause::Unknown, Vec::from([Fact::of(id, Detached { client })]));
+        }
+    }
+
+    /// An attempt to approve oneself is for an audit, though nothing came of it.
+    fn note_refusal(
+        &mut self,
+        at: Time,
+        actor: &Actor,
+        cause: Cause,
+        id: SessionId,
+        verb: &str,
+        refusal: &Refusal,
+    ) {
+        if refusal.rule == "no-self-approval" {
+            let refused = Refused { verb: verb.into(), rule: refusal.rule.into() };
+            self.apply(at, actor, cause, Fact::of(id, refused));
+        }
     }
 
     fn wait(&mut self, token: Token, targets: &[String], goal: WaitGoal) {
@@ -332,8 +382,20 @@ impl Dispatcher {
             facts = decide::observe(&session, run.run, &Observation::SpawnFailed { text }, shutdown);
         }
         self.apply_all(at, &Actor::worker(), Cause::Unknown, facts);
-        if let (Observation::Held { .. }, Some(stop)) = (observation, &session.stop) {
-            self.hold(session.updated.seq, Effect::Stop { run, grace_ms: stop.grace_ms });
+        if let Observation::Held { .. } = observation {
+            self.order_again(&session, run);
+        }
+    }
+
+    /// What an earlier supervisor may have ordered of a worker, or not: the worker knows.
+    fn order_again(&mut self, session: &Session, run: RunKey) {
+        let gate = session.updated.seq;
+        if let Some(stop) = &session.stop {
+            self.hold(gate, Effect::Stop { run, grace_ms: stop.grace_ms });
+        }
+        for delivery in session.open_deliveries() {
+            let (reply_id, bytes) = (delivery.reply_id, delivery.typed());
+            self.hold(gate, Effect::Deliver { run, reply_id, bytes });
         }
     }
 
@@ -420,6 +482,22 @@ impl Dispatcher {
                     record.seq,
                     Effect::Stop { run, grace_ms: self.roster.fleet().policy.stop_grace_ms },
                 );
+            }
+            Event::DeliveryIntended(intended) => {
+                let session = self.roster.get(run.session).cloned();
+                let reply_id = intended.reply_id;
+                let open = |session: &Arc<Session>| {
+                    session
+                        .open_deliveries()
+                        .find(|delivery| delivery.reply_id == reply_id)
+                        .map(Delivery::typed)
+                };
+                if let Some(bytes) = session.as_ref().and_then(open) {
+                    self.hold(record.seq, Effect::Deliver { run, reply_id, bytes });
+                }
+            }
+            Event::Reaped(reaped) if reaped.what == ReapedWhat::Output => {
+                self.hold(record.seq, Effect::RemoveOutput(run.session));
             }
             Event::Exited(_) | Event::Lost(_) | Event::SpawnFailed(_) => {
                 self.launches.remove(&run);

@@ -2,8 +2,8 @@
 //! one of the modules below, its arm in
 //! [`crate::evolve`], and a stored example in `tests/stored_events.rs`.
 //!
-//! Past tense, versioned, additive. A released body never changes: a new shape is a new schema number and an upcast
-//! in [`crate::codec`].
+//! Past tense, versioned, additive. A released body never changes: a new shape is a new schema number here, and an
+//! upcast of the old one in `event/upcast.rs`.
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,7 @@ use crate::time::Time;
 mod conversation;
 mod fleet;
 mod life;
+pub(crate) mod upcast;
 mod work;
 
 pub use conversation::*;
@@ -114,7 +115,7 @@ catalogue! {
     10 1 Now Finished: "An outcome was decided.",
     11 1 Now StopRequested: "The run is to end; recorded before anything is signalled.",
     12 1 Now Stopped: "It was stopped.",
-    13 1 Now Reaped: "A timer took the process or the row.",
+    13 1 Now Reaped: "A timer took the process, the row or the output.",
     14 1 Now Respawned: "A new run was asked for.",
     15 1 Now Deleted: "A person took the row off the roster.",
     16 1 Now Restored: "The row is back on the roster.",
@@ -131,17 +132,22 @@ catalogue! {
     41 1 Soon Detached: "It no longer does.",
     42 1 Soon Seen: "A person looked at the outcome.",
     43 1 Soon OutputDropped: "Bytes of the output were not kept.",
+    44 1 Now DeliveryIntended: "A reply is on its way.",
+    45 1 Soon Delivered: "The session has it.",
+    46 1 Now DeliveryFailed: "The session does not have it, and will not get it.",
+    47 1 Now DeliveryUnknown: "Nobody can say whether the session has it.",
     // fleet
     96 1 Now SupervisorStarted: "A supervisor began its epoch.",
     97 1 Now SupervisorStopped: "A supervisor ended in good order.",
     98 1 Soon Slept: "The machine slept.",
     99 1 Soon ClockStepped: "The wall clock and elapsed time parted.",
-    100 1 Now PolicyChanged: "The values that rules use.",
+    100 2 Now PolicyChanged: "The values that rules use.",
     101 1 Now Renamed: "A session has another name.",
     102 1 Now Pinned: "No timer takes it.",
     103 1 Now Unpinned: "Timers apply again.",
     104 1 Now Grouped: "A session joined or left a group.",
     105 1 Now Refused: "A rule stopped an attempt that matters to an audit.",
+    106 1 Soon Looked: "A person read what happened up to here.",
 }
 
 /// A fact with everything around it that the log keeps, except the chain hash, which the log itself computes.

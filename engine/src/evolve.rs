@@ -8,11 +8,13 @@ use alloc::vec::Vec;
 
 use crate::event::{
     Adopted, AfterStop, Blocked, Dispatched, Event, Exited, Lost, OutcomeKind, ReapedWhat, ReasonKind,
-    Record, SessionKind, Started, TurnEnd,
+    Record, Replied, SessionKind, Started, TurnEnd,
 };
 use crate::id::AskId;
 use crate::roster::Roster;
-use crate::session::{Ask, Left, LeftWhy, Outcome, Process, Run, Session, Stamp, StopWish, Turn, Wake};
+use crate::session::{
+    Ask, Delivery, DeliveryState, Left, LeftWhy, Outcome, Process, Run, Session, Stamp, StopWish, Turn, Wake,
+};
 use crate::time::{Awake, Time};
 
 /// Folds one record into the roster.
@@ -20,7 +22,7 @@ pub fn evolve(roster: &mut Roster, record: &Record) {
     roster.fleet.last_seq = record.seq;
     roster.fleet.last_at = record.at;
     match (record.session, &record.event) {
-        (None, event) => evolve_fleet(roster, event),
+        (None, event) => evolve_fleet(roster, event, stamp(record)),
         (Some(_), Event::Dispatched(dispatched)) => add(roster, record, dispatched),
         (Some(session), Event::Renamed(renamed)) => {
             roster.rename(session, &renamed.name);
@@ -67,7 +69,7 @@ impl Moment {
     }
 }
 
-fn evolve_fleet(roster: &mut Roster, event: &Event) {
+fn evolve_fleet(roster: &mut Roster, event: &Event, stamp: Stamp) {
     let fleet = &mut roster.fleet;
     match event {
         Event::SupervisorStarted(started) => {
@@ -88,6 +90,7 @@ fn evolve_fleet(roster: &mut Roster, event: &Event) {
         Event::ClockStepped(stepped) => {
             fleet.not_awake_ms = fleet.not_awake_ms.saturating_add(stepped.leapt_ms);
         }
+        Event::Looked(_) => fleet.looked = Some(stamp),
         Event::PolicyChanged(changed) => roster.set_policy(changed.policy.clone()),
         _ => {}
     }
@@ -121,9 +124,11 @@ fn add(roster: &mut Roster, record: &Record, dispatched: &Dispatched) {
         stop: None,
         asks: Vec::new(),
         background: Vec::new(),
+        deliveries: Vec::new(),
         attached: Vec::new(),
         prompted: false,
         prompts_open: 0,
+        output_gone: false,
         row_basis: moment.awake,
         process_basis: moment.awake,
     };
@@ -169,6 +174,7 @@ fn evolve_session(session: &mut Session, record: &Record, moment: &Moment) {
         }
         Event::Reaped(reaped) => match reaped.what {
             ReapedWhat::Row => session.left = Some(left(record, moment, LeftWhy::Reaped)),
+            ReapedWhat::Output => session.output_gone = true,
             ReapedWhat::Process => {
                 let then = AfterStop::KeepOutcome;
                 let by = record.actor.clone();
@@ -209,9 +215,24 @@ fn evolve_session(session: &mut Session, record: &Record, moment: &Moment) {
         Event::Blocked(blocked) => ask(session, blocked, moment),
         Event::Replied(replied) => {
             session.process_basis = moment.awake;
+            reply(session, replied);
             if let Some(ask_id) = replied.ask_id {
                 close_ask(session, ask_id);
             }
+        }
+        Event::DeliveryIntended(intended) => {
+            if let Some(delivery) = delivery(session, intended.reply_id) {
+                delivery.state = DeliveryState::Intended;
+            }
+        }
+        Event::Delivered(delivered) => {
+            end_delivery(session, delivered.reply_id, DeliveryState::Delivered, "");
+        }
+        Event::DeliveryFailed(failed) => {
+            end_delivery(session, failed.reply_id, DeliveryState::Failed, &failed.text);
+        }
+        Event::DeliveryUnknown(unknown) => {
+            end_delivery(session, unknown.reply_id, DeliveryState::Unknown, &unknown.text);
         }
         Event::AskWithdrawn(withdrawn) => close_ask(session, withdrawn.ask_id),
         Event::BackgroundStarted(work) => {
@@ -250,6 +271,7 @@ fn evolve_session(session: &mut Session, record: &Record, moment: &Moment) {
         | Event::SupervisorStopped(_)
         | Event::Slept(_)
         | Event::ClockStepped(_)
+        | Event::Looked(_)
         | Event::PolicyChanged(_) => {}
     }
 }
@@ -377,6 +399,24 @@ fn ask(session: &mut Session, blocked: &Blocked, moment: &Moment) {
         since: moment.stamp,
     });
     session.turn = Turn::RequiresAction;
+}
+
+/// What has come to an end is remembered until the next reply, for whoever waits to hear how it ended.
+fn reply(session: &mut Session, replied: &Replied) {
+    session.deliveries.retain(Delivery::is_open);
+    let (reply_id, text) = (replied.reply_id, replied.text.clone());
+    session.deliveries.push(Delivery { reply_id, state: DeliveryState::Replied, text });
+}
+
+fn end_delivery(session: &mut Session, reply_id: u64, state: DeliveryState, text: &str) {
+    if let Some(delivery) = delivery(session, reply_id) {
+        delivery.state = state;
+        delivery.text = text.into();
+    }
+}
+
+fn delivery(session: &mut Session, reply_id: u64) -> Option<&mut Delivery> {
+    session.deliveries.iter_mut().find(|delivery| delivery.reply_id == reply_id && delivery.is_open())
 }
 
 fn close_ask(session: &mut Session, id: AskId) {

@@ -21,19 +21,26 @@ pub struct Policy {
     pub live_jobs: u32,
     /// How many bytes of a run's output are kept.
     pub output_bytes_max: u64,
+    /// What a session printed is removed this long after it finished.
+    pub output_retention_ms: u64,
+    /// How many conversations may be starting or working at once; 0 is no cap.
+    pub live_conversations: u32,
 }
 
 impl Default for Policy {
     fn default() -> Self {
         const MINUTE: u64 = 60_000;
+        const DAY: u64 = 24 * 60 * MINUTE;
         Self {
             finished_job_ms: 5 * MINUTE,
             empty_row_ms: 5 * MINUTE,
             idle_process_ms: 60 * MINUTE,
-            finished_conversation_ms: 14 * 24 * 60 * MINUTE,
+            finished_conversation_ms: 14 * DAY,
             stop_grace_ms: 10_000,
             live_jobs: 0,
             output_bytes_max: 256 << 20,
+            output_retention_ms: 30 * DAY,
+            live_conversations: 8,
         }
     }
 }

@@ -14,12 +14,12 @@ use crate::codec;
 use crate::event::{SessionKind, TimerRule, WakeKind};
 use crate::id::{Seq, SessionId};
 use crate::policy::Policy;
-use crate::session::Session;
+use crate::session::{Session, Stamp};
 use crate::time::{Awake, Time};
 use crate::timers;
 
 /// The number of the shape that [`Roster::encode`] writes. A snapshot of another shape is not read: it is a cache.
-pub const ROSTER_SCHEMA: u32 = 1;
+pub const ROSTER_SCHEMA: u32 = 2;
 
 /// What is known of the fleet as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
@@ -38,6 +38,8 @@ pub struct Fleet {
     pub not_awake_ms: u64,
     /// The values that rules use.
     pub policy: Policy,
+    /// When a person last read what had happened.
+    pub looked: Option<Stamp>,
 }
 
 impl Fleet {
@@ -62,7 +64,8 @@ struct Index {
     by_name: BTreeMap<String, BTreeSet<u32>>,
     listed: BTreeSet<u32>,
     live: BTreeSet<u32>,
-    live_jobs: u32,
+    slots_of_jobs: u32,
+    slots_of_conversations: u32,
     /// Those that wait for a slot, in the order in which they get one.
     slot_queue: BTreeSet<(Reverse<i32>, u32)>,
     /// Those that wait for other sessions.
@@ -132,9 +135,12 @@ impl Roster {
         self.index.live.iter().map(|slot| &self.sessions[*slot as usize])
     }
 
-    /// How many jobs are starting or alive.
-    pub fn live_jobs(&self) -> u32 {
-        self.index.live_jobs
+    /// How many sessions of this kind hold a slot.
+    pub fn slots_held(&self, kind: SessionKind) -> u32 {
+        match kind {
+            SessionKind::Job => self.index.slots_of_jobs,
+            SessionKind::Conversation => self.index.slots_of_conversations,
+        }
     }
 
     /// The queued sessions that wait for a slot, in the order in which they get one: by priority, then by age.
@@ -299,19 +305,21 @@ impl Eq for Roster {}
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Facts {
     listed: bool,
-    live: Option<SessionKind>,
+    live: bool,
+    slot: Option<SessionKind>,
     waiting: Option<WakeKind>,
     deadline: Option<Awake>,
 }
 
 impl Facts {
-    const NOTHING: Self = Self { listed: false, live: None, waiting: None, deadline: None };
+    const NOTHING: Self = Self { listed: false, live: false, slot: None, waiting: None, deadline: None };
 
     fn of(session: &Session, policy: &Policy) -> Self {
         let live = session.is_live();
         Self {
             listed: session.is_listed(),
-            live: live.then(|| session.kind()),
+            live,
+            slot: session.holds_slot().then(|| session.kind()),
             waiting: session.wake.as_ref().filter(|_| !live).map(|wake| wake.kind),
             deadline: timers::deadline(session, policy).map(|(awake, _)| awake),
         }
@@ -337,12 +345,14 @@ impl Index {
 
     fn update(&mut self, slot: u32, session: &Session, was: Facts, is: Facts) {
         put(&mut self.listed, slot, is.listed);
-        put(&mut self.live, slot, is.live.is_some());
+        put(&mut self.live, slot, is.live);
         put(&mut self.after, slot, is.waiting == Some(WakeKind::After));
         let place = (Reverse(session.dispatched.priority), slot);
         put(&mut self.slot_queue, place, is.waiting == Some(WakeKind::Slot));
-        self.live_jobs += u32::from(is.live == Some(SessionKind::Job));
-        self.live_jobs -= u32::from(was.live == Some(SessionKind::Job));
+        self.slots_of_jobs += u32::from(is.slot == Some(SessionKind::Job));
+        self.slots_of_jobs -= u32::from(was.slot == Some(SessionKind::Job));
+        self.slots_of_conversations += u32::from(is.slot == Some(SessionKind::Conversation));
+        self.slots_of_conversations -= u32::from(was.slot == Some(SessionKind::Conversation));
         if was.deadline != is.deadline {
             was.deadline.map(|awake| self.deadlines.remove(&(awake, slot)));
             is.deadline.map(|awake| self.deadlines.insert((awake, slot)));

@@ -193,7 +193,52 @@ pub struct Ask {
     pub since: Stamp,
 }
 
+words! {
+    /// How far a reply is on its way.
+    DeliveryState {
+        /// It is recorded.
+        Replied = "replied",
+        /// It is to be passed on.
+        Intended = "intended",
+        /// The session has it.
+        Delivered = "delivered",
+        /// It was not passed on, and will not be.
+        Failed = "failed",
+        /// Nobody can say.
+        Unknown = "unknown",
+    }
+}
+
+/// A reply on its way to a session. It is passed on at most once.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Delivery {
+    /// The reply.
+    pub reply_id: u64,
+    /// How far it is.
+    pub state: DeliveryState,
+    /// What is replied; once it is no longer on its way, why it came no further.
+    pub text: String,
+}
+
+impl Delivery {
+    /// Whether it is on its way.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, DeliveryState::Replied | DeliveryState::Intended)
+    }
+
+    /// What is typed into a terminal: as if the return key was pressed at the end of each line.
+    pub fn typed(&self) -> Vec<u8> {
+        let mut bytes = self.text.replace('\n', "\r").into_bytes();
+        bytes.push(b'\r');
+        bytes
+    }
+}
+
 /// One session of the roster: listed, or gone from the list and still known.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an axis of its own, and no two of them exclude each other"
+)]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Session {
     /// Its identity.
@@ -232,12 +277,16 @@ pub struct Session {
     pub asks: Vec<Ask>,
     /// Work of the agent beside its turns, by the agent's own names for it.
     pub background: Vec<String>,
+    /// The replies that are on their way, and the latest that no longer is.
+    pub deliveries: Vec<Delivery>,
     /// The clients that watch.
     pub attached: Vec<u64>,
     /// A prompt was recorded.
     pub prompted: bool,
     /// The prompts whose turn has not ended.
     pub prompts_open: u32,
+    /// What it printed was removed, and its environment with it.
+    pub output_gone: bool,
     /// What its row timers count from.
     pub row_basis: Awake,
     /// What its process timers count from.
@@ -258,6 +307,17 @@ impl Session {
     /// Whether the row is on the roster.
     pub fn is_listed(&self) -> bool {
         self.left.is_none()
+    }
+
+    /// Whether it counts against the cap of live sessions of its kind: a job while it lives, a conversation while it
+    /// starts or works.
+    pub fn holds_slot(&self) -> bool {
+        self.is_live() && self.state() == State::Working
+    }
+
+    /// The replies that are on their way.
+    pub fn open_deliveries(&self) -> impl DoubleEndedIterator<Item = &Delivery> {
+        self.deliveries.iter().filter(|delivery| delivery.is_open())
     }
 
     /// Whether it has something to do: a job while it lives; a conversation with an open prompt, a running turn or

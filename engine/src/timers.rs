@@ -20,6 +20,7 @@ pub fn deadline(session: &Session, policy: &Policy) -> Option<(Awake, TimerRule)
         empty_row(session, policy).map(|due| (due, TimerRule::EmptyRow)),
         idle_process(session, policy).map(|due| (due, TimerRule::IdleProcess)),
         finished_conversation(session, policy).map(|due| (due, TimerRule::FinishedConversation)),
+        output_retention(session, policy).map(|due| (due, TimerRule::OutputRetention)),
     ];
     rules.into_iter().flatten().min()
 }
@@ -82,6 +83,18 @@ fn finished_conversation(session: &Session, policy: &Policy) -> Option<Awake> {
     applies.then(|| session.row_basis.plus(policy.finished_conversation_ms))
 }
 
+/// What a session printed is removed. Counted from the last of its end, restore, unpin. Not when pinned, queued or
+/// attached, and not while it has a process.
+fn output_retention(session: &Session, policy: &Policy) -> Option<Awake> {
+    let applies = session.run.is_some()
+        && !session.output_gone
+        && !session.is_live()
+        && session.wake.is_none()
+        && !session.pinned
+        && session.attached.is_empty();
+    applies.then(|| session.row_basis.plus(policy.output_retention_ms))
+}
+
 /// The first rule that is due at log time `at`, and what it does. Call it, apply, and call it again until `None`.
 pub fn fire(roster: &Roster, at: Time) -> Option<(&Session, TimerRule, Vec<Event>)> {
     let now = roster.fleet().awake(at);
@@ -100,6 +113,7 @@ pub fn fire(roster: &Roster, at: Time) -> Option<(&Session, TimerRule, Vec<Event
         TimerRule::FinishedJob | TimerRule::EmptyRow | TimerRule::FinishedConversation => {
             Vec::from([reaped(ReapedWhat::Row)])
         }
+        TimerRule::OutputRetention => Vec::from([reaped(ReapedWhat::Output)]),
     };
     Some((session, rule, events))
 }

@@ -3,16 +3,17 @@
 
 use decklog_engine::actor::{Actor, ActorKind};
 use decklog_engine::command::{Command, Ended, Fact, Gone, Observation};
-use decklog_engine::decide::{Granted, GrantedDispatch, decide, decide_dispatch, observe, permit};
+use decklog_engine::decide::{Granted, GrantedDispatch, attach, decide, decide_dispatch, observe, permit};
 use decklog_engine::event::{
-    AfterStop, Deleted, Event, ExitStatus, JobCommand, OutcomeKind, OutputMode, PolicyChanged, Queued,
-    ReasonKind, RunIntended, Started, StopRequested, WakeKind, Work,
+    AfterStop, Deleted, Delivered, DeliveryIntended, Event, ExitStatus, JobCommand, OutcomeKind, OutputMode,
+    PolicyChanged, Prompted, Queued, Reaped, ReapedWhat, ReasonKind, Replied, RunIntended, Started,
+    StopRequested, TimerRule, TurnEnd, TurnEnded, WakeKind, Work,
 };
 use decklog_engine::policy::Policy;
 use decklog_engine::settle::settle;
 use decklog_engine::time::Time;
 
-use crate::support::{Book, id, job, process, wish};
+use crate::support::{Book, conversation, exited, id, job, process, wish};
 
 fn running(name: &str) -> Book {
     let mut book = Book::default();
@@ -68,6 +69,96 @@ fn outcome(book: &Book, observation: &Observation, shutdown: bool) -> String {
         Some(Event::Stopped(stopped)) => format!("stopped: {}", stopped.text),
         other => format!("{other:?}"),
     }
+}
+
+/// A job with a terminal that runs.
+fn running_on_a_terminal() -> Book {
+    let mut dispatched = job("a");
+    dispatched.work = Work::Job { command: JobCommand::Shell("cat".into()), output: OutputMode::Tty };
+    let mut book = Book::default();
+    book.of(1, dispatched).of_run(1, 1, RunIntended {});
+    book.of_run(1, 1, Started { process: process(2), worker: process(1) });
+    book
+}
+
+#[test]
+fn a_line_is_typed_to_a_job_that_reads_and_runs() {
+    let reply = Command::Reply { text: "y".into() };
+    assert_eq!(granted(&running("a"), &reply), "refused: a reads no input (no-input)");
+    let mut book = running_on_a_terminal();
+    assert_eq!(granted(&book, &reply), "Replied DeliveryIntended");
+    let long = Command::Reply { text: "y".repeat((64 << 10) + 1) };
+    assert!(granted(&book, &long).ends_with("(too-long)"));
+    book.of_run(1, 1, exited(0));
+    assert_eq!(granted(&book, &reply), "refused: a does not run: it is idle (not-running)");
+}
+
+/// A reply is on its way when the supervisor ends.
+fn with_a_reply_on_its_way() -> Book {
+    let mut book = running_on_a_terminal();
+    book.of_run(1, 1, Replied { ask_id: None, reply_id: 4, text: "y".into() });
+    book.of_run(1, 1, DeliveryIntended { reply_id: 4 });
+    book
+}
+
+#[test]
+fn what_became_of_a_reply_is_what_the_worker_says_and_unknown_if_nobody_can() {
+    let book = with_a_reply_on_its_way();
+    let session = book.roster.get(id(1)).unwrap();
+    let found = |observation| kinds(&observe(session, 1, &observation, false));
+    assert_eq!(found(ended(ExitStatus::Code(0))), "DeliveryUnknown Exited Finished");
+    assert_eq!(found(gone(0, false)), "DeliveryUnknown Lost Finished");
+    assert_eq!(found(Observation::Delivered { reply_id: 4 }), "Delivered");
+    assert_eq!(found(Observation::Delivered { reply_id: 3 }), "", "it is another one");
+    let failed = Observation::DeliveryFailed { reply_id: 4, text: "full".into() };
+    assert_eq!(found(failed.clone()), "DeliveryFailed");
+    let mut book = with_a_reply_on_its_way();
+    book.of_run(1, 1, Delivered { reply_id: 4 });
+    assert_eq!(observe(book.roster.get(id(1)).unwrap(), 1, &failed, false), [], "it has arrived");
+}
+
+#[test]
+fn only_a_running_terminal_can_be_attached_to() {
+    assert_eq!(attach(running_on_a_terminal().roster.get(id(1)).unwrap()), Ok(()));
+    let mut book = running("a");
+    book.of_run(1, 1, exited(0));
+    assert_eq!(attach(book.roster.get(id(1)).unwrap()).unwrap_err().rule, "not-running");
+    let agent = Actor { kind: ActorKind::Agent, name: id(2).to_string(), via: Some("cli".into()) };
+    for verb in ["attach", "reply"] {
+        assert_eq!(
+            permit(&agent, verb, book.roster.get(id(1)).map(|it| &**it)).unwrap_err().rule,
+            "no-self-approval"
+        );
+    }
+}
+
+#[test]
+fn what_was_removed_cannot_be_started_again() {
+    let mut book = running("a");
+    book.of_run(1, 1, exited(0));
+    assert_eq!(granted(&book, &Command::Respawn { force: false }), "Respawned RunIntended");
+    book.of(1, Reaped { what: ReapedWhat::Output, rule: TimerRule::OutputRetention, due: Time(0) });
+    assert!(granted(&book, &Command::Respawn { force: false }).ends_with("(expired)"));
+}
+
+#[test]
+fn conversations_hold_a_slot_while_they_work_only() {
+    let mut book = Book::default();
+    book.enter(Fact::of_fleet(PolicyChanged {
+        policy: Policy { live_conversations: 1, ..Policy::default() },
+    }));
+    book.of(1, conversation("a")).of_run(1, 1, RunIntended {});
+    book.of_run(1, 1, Started { process: process(2), worker: process(1) });
+    book.of_run(1, 1, Prompted { prompt_id: 1, text: "go".into() });
+    let queued = |book: &Book| {
+        let granted = decide_dispatch(&book.roster, &wish(2, conversation("b"))).unwrap();
+        matches!(granted, GrantedDispatch::New(facts) if kinds(&facts) == "Dispatched Queued")
+    };
+    assert!(queued(&book));
+    let jobs = decide_dispatch(&book.roster, &wish(3, job("c"))).unwrap();
+    assert!(matches!(jobs, GrantedDispatch::New(facts) if kinds(&facts) == "Dispatched RunIntended"));
+    book.of_run(1, 1, TurnEnded { end: TurnEnd::Claimed });
+    assert!(!queued(&book), "an idle one holds none");
 }
 
 #[test]

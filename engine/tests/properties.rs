@@ -3,10 +3,11 @@
 use decklog_engine::command::Fact;
 use decklog_engine::event::{
     Admitted, Adopted, AfterStop, AskKind, AskWithdrawn, Attached, BackgroundEnded, BackgroundStarted,
-    Blocked, ClockStepped, Deleted, Detached, Event, Finished, Grouped, Lost, OutcomeKind, Pinned,
-    PolicyChanged, Prompted, Queued, Reaped, ReapedWhat, ReasonKind, Renamed, Replied, Respawned, Restored,
-    RunIntended, Seen, Slept, SpawnFailed, Started, StopRequested, Stopped, SupervisorStarted,
-    SupervisorStopped, TimerRule, TurnEnd, TurnEnded, TurnStarted, Unpinned, WakeKind,
+    Blocked, ClockStepped, Deleted, Delivered, DeliveryFailed, DeliveryIntended, DeliveryUnknown, Detached,
+    Event, Finished, Grouped, Looked, Lost, OutcomeKind, Pinned, PolicyChanged, Prompted, Queued, Reaped,
+    ReapedWhat, ReasonKind, Renamed, Replied, Respawned, Restored, RunIntended, Seen, Slept, SpawnFailed,
+    Started, StopRequested, Stopped, SupervisorStarted, SupervisorStopped, TimerRule, TurnEnd, TurnEnded,
+    TurnStarted, Unpinned, WakeKind,
 };
 use decklog_engine::evolve::{evolve, replay};
 use decklog_engine::id::AskId;
@@ -58,6 +59,11 @@ fn of_session() -> impl Strategy<Value = Event> {
         ask.prop_map(|ask_id| AskWithdrawn { ask_id }.into()),
         key.clone().prop_map(|key| BackgroundStarted { key }.into()),
         key.prop_map(|key| BackgroundEnded { key }.into()),
+        (0..3u64).prop_map(|reply_id| Replied { ask_id: None, reply_id, text: "so".into() }.into()),
+        (0..3u64).prop_map(|reply_id| DeliveryIntended { reply_id }.into()),
+        (0..3u64).prop_map(|reply_id| Delivered { reply_id }.into()),
+        (0..3u64).prop_map(|reply_id| DeliveryFailed { reply_id, text: "no".into() }.into()),
+        (0..3u64).prop_map(|reply_id| DeliveryUnknown { reply_id, text: "who knows".into() }.into()),
         (0..2u64).prop_map(|client| Attached { client }.into()),
         (0..2u64).prop_map(|client| Detached { client }.into()),
         Just(Seen {}.into()),
@@ -77,6 +83,7 @@ fn of_fleet() -> impl Strategy<Value = Event> {
                 finished_job_ms: ms,
                 empty_row_ms: ms / 2,
                 idle_process_ms: ms,
+                output_retention_ms: 2 * ms,
                 ..Policy::default()
             };
             PolicyChanged { policy }.into()
@@ -92,6 +99,7 @@ fn of_fleet() -> impl Strategy<Value = Event> {
             .into()
         ),
         Just(SupervisorStopped { text: "x".into() }.into()),
+        Just(Looked {}.into()),
     ]
 }
 

@@ -5,11 +5,12 @@ use decklog_engine::actor::{Actor, Cause};
 use decklog_engine::codec::{self, DecodeError};
 use decklog_engine::event::{
     Admitted, Adopted, AfterStop, AskKind, AskWithdrawn, Attached, BackgroundEnded, BackgroundStarted,
-    Blocked, ClockStepped, Deleted, Detached, Event, EventKind, ExitStatus, Exited, Finished, Grouped,
-    JobCommand, Lost, OutcomeKind, OutputDropped, OutputMode, Pinned, Place, PolicyChanged, Prompted, Queued,
-    Reaped, ReapedWhat, ReasonKind, Record, Refused, Renamed, Replied, Respawned, Restored, RunIntended,
-    Seen, Slept, SpawnFailed, Started, StopRequested, Stopped, SupervisorStarted, SupervisorStopped,
-    TimerRule, TurnEnd, TurnEnded, TurnStarted, Unpinned, WakeKind, Work,
+    Blocked, ClockStepped, Deleted, Delivered, DeliveryFailed, DeliveryIntended, DeliveryUnknown, Detached,
+    Event, EventKind, ExitStatus, Exited, Finished, Grouped, JobCommand, Looked, Lost, OutcomeKind,
+    OutputDropped, OutputMode, Pinned, Place, PolicyChanged, Prompted, Queued, Reaped, ReapedWhat,
+    ReasonKind, Record, Refused, Renamed, Replied, Respawned, Restored, RunIntended, Seen, Slept,
+    SpawnFailed, Started, StopRequested, Stopped, SupervisorStarted, SupervisorStopped, TimerRule, TurnEnd,
+    TurnEnded, TurnStarted, Unpinned, WakeKind, Work,
 };
 use decklog_engine::id::AskId;
 use decklog_engine::policy::Policy;
@@ -30,6 +31,8 @@ fn policy() -> Policy {
         stop_grace_ms: 5,
         live_jobs: 6,
         output_bytes_max: 7,
+        output_retention_ms: 8,
+        live_conversations: 9,
     }
 }
 
@@ -95,6 +98,10 @@ fn examples() -> Vec<Event> {
         Detached { client: 3 }.into(),
         Seen {}.into(),
         OutputDropped { from: 1, to: 2 }.into(),
+        DeliveryIntended { reply_id: 2 }.into(),
+        Delivered { reply_id: 2 }.into(),
+        DeliveryFailed { reply_id: 2, text: text() }.into(),
+        DeliveryUnknown { reply_id: 2, text: text() }.into(),
         SupervisorStarted {
             version: "0.1.0".into(),
             boot_id: text(),
@@ -112,6 +119,7 @@ fn examples() -> Vec<Event> {
         Unpinned {}.into(),
         Grouped { group: None }.into(),
         Refused { verb: "rm".into(), rule: text() }.into(),
+        Looked {}.into(),
     ]
 }
 
@@ -163,6 +171,21 @@ fn what_was_encoded_decodes() {
             );
         }
     }
+}
+
+/// Stored bodies of earlier schemas, and the present fact that each is.
+#[test]
+fn bytes_of_earlier_schemas_decode() {
+    let context = "01583e0f0000000000000000000300000000000000616461010300000000000000636c6901010000000100000004\
+                   00000000000000";
+    let policy_changed = "0100000000000000020000000000000003000000000000000400000000000000050000000000000006000000\
+                          0700000000000000";
+    let hex = format!("{context}{policy_changed}");
+    let bytes: Vec<u8> =
+        (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect();
+    let decoded = codec::decode(1, Time(1_000_000), Some(id(1)), EventKind::PolicyChanged as u16, 1, &bytes);
+    let then = Policy { output_retention_ms: u64::MAX, live_conversations: 0, ..policy() };
+    assert_eq!(decoded, Ok(record(PolicyChanged { policy: then }.into())));
 }
 
 #[test]

@@ -15,6 +15,7 @@ use decklog_engine::timers;
 use crate::support::{Book, conversation, exited, id, job, process};
 
 const MINUTE: u64 = 60_000;
+const DAY: u64 = 24 * 60 * MINUTE;
 const START: Time = Time(1_000_000_000);
 
 /// What the first timer does at a moment.
@@ -79,9 +80,62 @@ fn a_finished_job_leaves_5_minutes_after_its_exit() {
 
 #[test]
 fn a_reaped_row_is_not_reaped_again() {
+    let book = reaped_job();
+    fires(&book, TimerRule::OutputRetention, START.plus(30 * DAY));
+}
+
+/// A job that ended at the start, and whose row has left.
+fn reaped_job() -> Book {
     let mut book = ended_job(START);
     let event = fires(&book, TimerRule::FinishedJob, START.plus(5 * MINUTE));
     book.enter_at(START.plus(5 * MINUTE), Fact::of(id(1), event));
+    book
+}
+
+#[test]
+fn output_is_removed_30_days_after_the_end_and_once() {
+    let mut book = reaped_job();
+    let due = START.plus(30 * DAY);
+    let event = fires(&book, TimerRule::OutputRetention, due);
+    assert_eq!(event, Reaped { what: ReapedWhat::Output, rule: TimerRule::OutputRetention, due }.into());
+    book.enter_at(due, Fact::of(id(1), event));
+    never(&book);
+    assert!(book.roster.get(id(1)).unwrap().output_gone);
+}
+
+#[test]
+fn output_of_a_restored_row_is_kept_as_long_again_and_of_a_pinned_one_for_ever() {
+    let mut book = reaped_job();
+    book.enter_at(START.plus(DAY), Fact::of(id(1), Restored {}));
+    book.enter_at(START.plus(DAY), Fact::of(id(1), Pinned {}));
+    never(&book);
+    book.enter_at(START.plus(2 * DAY), Fact::of(id(1), Unpinned {}));
+    book.enter_at(START.plus(2 * DAY), Fact::of(id(1), Deleted {}));
+    fires(&book, TimerRule::OutputRetention, START.plus(32 * DAY));
+}
+
+#[test]
+fn output_of_what_runs_waits_or_is_watched_is_not_removed() {
+    let mut book = reaped_job();
+    book.enter_at(START.plus(DAY), Fact::of(id(1), Attached { client: 1 }));
+    never(&book);
+    book.enter_at(START.plus(DAY), Fact::of(id(1), Detached { client: 1 }));
+    fires(&book, TimerRule::OutputRetention, START.plus(30 * DAY));
+    book.enter_at(
+        START.plus(DAY),
+        Fact::of(id(1), Queued { wake: WakeKind::Slot, until: None, ids: vec![] }),
+    );
+    never(&book);
+    book.enter_at(START.plus(DAY), Fact::of_run(id(1), 2, RunIntended {}));
+    never(&book);
+}
+
+#[test]
+fn output_of_what_never_ran_is_not_removed() {
+    let mut book = Book::default();
+    book.enter_at(START, Fact::of(id(1), job("it")));
+    book.enter_at(START, Fact::of(id(1), done()));
+    book.enter_at(START, Fact::of(id(1), Deleted {}));
     never(&book);
 }
 
@@ -104,7 +158,7 @@ fn a_job_that_ended_while_nobody_watched_is_counted_from_its_true_end() {
 fn a_restored_row_has_its_5_minutes_again() {
     let mut book = ended_job(START);
     book.enter_at(START.plus(MINUTE), Fact::of(id(1), Deleted {}));
-    never(&book);
+    fires(&book, TimerRule::OutputRetention, START.plus(30 * DAY));
     book.enter_at(START.plus(60 * MINUTE), Fact::of(id(1), Restored {}));
     fires(&book, TimerRule::FinishedJob, START.plus(65 * MINUTE));
 }

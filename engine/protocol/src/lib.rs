@@ -4,6 +4,8 @@
 //! Sans-IO: bytes and values in, bytes and values out. It must never open a file or a socket, nor read a clock or the
 //! environment: those are handed in.
 
+pub mod digest;
+pub mod filter;
 pub mod frame;
 pub mod home;
 pub mod message;

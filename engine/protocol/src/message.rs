@@ -9,6 +9,7 @@ use decklog_engine::raw::Raw;
 use decklog_engine::time::Time;
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
 use crate::row::{EventRow, Row};
 
 /// How a client begins.
@@ -89,6 +90,37 @@ pub enum Request {
         /// The group.
         group: Option<String>,
     },
+    /// Answer what a session asks, or type a line to a job. Answered once it is known how far it came.
+    Reply {
+        /// Id, name, prefix.
+        target: String,
+        /// What is replied.
+        text: String,
+    },
+    /// Watch a session's terminal and, if it takes input and nobody else does, type into it. After this request the
+    /// client may send [`FromAttached`] messages, and what is typed as frames of output.
+    Attach {
+        /// Id, name, prefix.
+        target: String,
+        /// Only watch.
+        watch: bool,
+        /// Width of the client's terminal.
+        columns: u16,
+        /// Its height.
+        rows: u16,
+    },
+    /// A session's row and the end of its output: enough to draw its screen.
+    Tail {
+        /// Id, name, prefix.
+        target: String,
+    },
+    /// What happened between two moments.
+    Digest {
+        /// After this; since a person last asked, where it is not said. Then being asked is remembered.
+        since: Option<Moment>,
+        /// Up to this; now, where it is not said.
+        until: Option<Moment>,
+    },
     /// The roster.
     List {
         /// Rows that left as well.
@@ -97,6 +129,15 @@ pub enum Request {
         at: Option<Moment>,
         /// Answer with the contract's JSON document.
         json: bool,
+        /// Only rows that match all of these: words, and `n:`, `s:`, `group:` with a value.
+        #[serde(default)]
+        terms: Vec<String>,
+        /// Only sessions of one of these directories and those below.
+        #[serde(default)]
+        folders: Vec<Raw>,
+        /// Of those that have finished only the newest so many; the others are counted.
+        #[serde(default)]
+        finished_most: Option<u64>,
     },
     /// One session.
     Show {
@@ -164,6 +205,24 @@ pub enum Request {
         /// What becomes of what lives.
         mode: Shutdown,
     },
+}
+
+/// What a client that is attached says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum FromAttached {
+    /// Its terminal has this size now. The session's terminal follows the one client that controls it.
+    Resize {
+        /// Width.
+        columns: u16,
+        /// Height.
+        rows: u16,
+    },
+    /// It wants to be the one that controls.
+    TakeControl,
+    /// Of a newer client.
+    #[serde(other)]
+    Unknown,
 }
 
 /// What becomes of what lives when the supervisor ends.
@@ -243,6 +302,61 @@ pub enum Reply {
         /// The rows, oldest dispatch first.
         rows: Vec<ShortRow>,
     },
+    /// The roster.
+    Roster {
+        /// The rows, oldest dispatch first.
+        rows: Vec<ShortRow>,
+        /// How many finished rows besides were left out.
+        left_out: u64,
+    },
+    /// How far a reply came.
+    Delivered {
+        /// The reply's id.
+        reply_id: u64,
+        /// `delivered`, `failed` or `unknown`.
+        state: String,
+        /// Why it came no further.
+        text: String,
+    },
+    /// Attached. The end of the output follows, from which the screen is drawn; then [`Reply::Live`], and from there on
+    /// what the session prints as it prints it, until its run ends.
+    Attached {
+        /// The row.
+        row: Box<ShortRow>,
+        /// Whether it can be typed to.
+        takes_input: bool,
+        /// Width of the session's terminal.
+        columns: u16,
+        /// Its height.
+        rows: u16,
+    },
+    /// Who controls has changed, or is told for the first time.
+    Control {
+        /// This client does.
+        yours: bool,
+        /// How many clients are attached.
+        clients: u64,
+    },
+    /// The session's terminal has another size.
+    Resized {
+        /// Width.
+        columns: u16,
+        /// Height.
+        rows: u16,
+    },
+    /// What was typed was refused whole: the session does not read what was typed before.
+    InputRefused,
+    /// The end of a session's output follows.
+    Tail {
+        /// The row.
+        row: Box<ShortRow>,
+        /// Width of its terminal, while it lives and has one.
+        columns: Option<u16>,
+        /// Height.
+        rows: Option<u16>,
+    },
+    /// What happened between two moments.
+    Digest(Box<Digest>),
     /// Why a row is what it is.
     Why {
         /// The row.

@@ -9,7 +9,7 @@ use crate::command::Refusal;
 use crate::event::SessionKind;
 use crate::id::SessionId;
 use crate::roster::{LookupError, Roster};
-use crate::session::{Session, State};
+use crate::session::{Delivery, Session, State};
 
 /// A session as it is, and how many digits of its id people see.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +48,13 @@ pub enum Answer {
     Refused(Vec<Refusal>),
     /// A target names no session, or several; nothing was done.
     Unresolved(Vec<Unresolved>),
+    /// The rows of the roster.
+    Roster {
+        /// The sessions, oldest dispatch first.
+        sessions: Vec<Shown>,
+        /// How many finished ones besides were left out.
+        left_out: usize,
+    },
     /// These sessions.
     Sessions {
         /// The sessions.
@@ -61,6 +68,11 @@ pub enum Answer {
         live: usize,
         /// With an open ask.
         blocked: usize,
+    },
+    /// How far a reply came.
+    Delivered {
+        /// The reply.
+        delivery: Delivery,
     },
     /// The wait is over.
     Waited {
@@ -102,7 +114,10 @@ impl Dispatcher {
     pub(super) fn look(&mut self, token: Token, look: &Look) {
         let shown = |session: &Arc<Session>| Shown::of(&self.roster, session);
         let sessions = match look {
-            Look::Listed => self.roster.listed().map(shown).collect(),
+            Look::Listed { finished_most } => {
+                let (sessions, left_out) = self.listed(*finished_most);
+                return self.answer(token, Answer::Roster { sessions, left_out });
+            }
             Look::All => self.roster.all().map(shown).collect(),
             Look::These(targets) => match self.resolve(targets) {
                 Ok(ids) => ids.iter().filter_map(|id| self.roster.get(*id)).map(shown).collect(),
@@ -118,6 +133,28 @@ impl Dispatcher {
             }
         };
         self.answer(token, Answer::Sessions { sessions });
+    }
+
+    /// The rows of the roster, less all but the newest finished ones; and how many that leaves out.
+    fn listed(&self, finished_most: Option<usize>) -> (Vec<Shown>, usize) {
+        let mut sessions: Vec<&Arc<Session>> = self.roster.listed().collect();
+        let folds = |session: &Session| session.state().is_finished() && !session.pinned;
+        let ended_at = |session: &Session| session.finished_at().unwrap_or(session.updated.at);
+        let mut ends: Vec<_> = sessions
+            .iter()
+            .filter(|session| folds(session))
+            .map(|session| (ended_at(session), session.created.seq))
+            .collect();
+        let left_out = ends.len().saturating_sub(finished_most.unwrap_or(usize::MAX));
+        if left_out > 0 {
+            ends.sort_unstable();
+            let first_that_stays = ends.get(left_out).copied();
+            let stays = |session: &Session| {
+                first_that_stays.is_some_and(|first| (ended_at(session), session.created.seq) >= first)
+            };
+            sessions.retain(|session| !folds(session) || stays(session));
+        }
+        (sessions.into_iter().map(|session| Shown::of(&self.roster, session)).collect(), left_out)
     }
 
     /// All of these, each once, in the order given; or everything that is wrong with them.

@@ -9,7 +9,7 @@ use super::{Answer, WaitGoal};
 use crate::actor::Actor;
 use crate::command::{Command, Dispatch, Observation};
 use crate::event::{OutputMode, Work};
-use crate::id::{RunKey, Seq};
+use crate::id::{RunKey, Seq, SessionId};
 use crate::policy::Policy;
 use crate::session::Session;
 
@@ -57,6 +57,31 @@ pub enum Input {
         /// For what.
         goal: WaitGoal,
     },
+    /// A client attaches to a session's terminal. Answered with the session.
+    Attach {
+        /// Who waits for the answer.
+        token: Token,
+        /// Who attaches.
+        actor: Actor,
+        /// Id, name or prefix.
+        target: String,
+        /// The client's number within the epoch.
+        client: u64,
+    },
+    /// A client that was attached has gone.
+    Detach {
+        /// Who was attached.
+        actor: Actor,
+        /// To which session.
+        session: SessionId,
+        /// The client's number within the epoch.
+        client: u64,
+    },
+    /// A person has read what happened so far.
+    Looked {
+        /// Who.
+        actor: Actor,
+    },
     /// A client no longer waits.
     Gone {
         /// Who.
@@ -98,7 +123,10 @@ pub enum Input {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Look {
     /// The rows of the roster.
-    Listed,
+    Listed {
+        /// Of those that have finished only the newest so many; the others are counted.
+        finished_most: Option<usize>,
+    },
     /// Every session ever logged.
     All,
     /// These: ids, names or prefixes.
@@ -132,6 +160,17 @@ pub enum Effect {
         /// How long it has to end by itself.
         grace_ms: u64,
     },
+    /// Type this into a run's terminal, unless that was done before.
+    Deliver {
+        /// Which run.
+        run: RunKey,
+        /// Which reply.
+        reply_id: u64,
+        /// What is typed.
+        bytes: Vec<u8>,
+    },
+    /// Remove what this session printed, and its environment.
+    RemoveOutput(SessionId),
     /// The end of this run is in the log: its worker may leave.
     Recorded(RunKey),
     /// Tell a client.

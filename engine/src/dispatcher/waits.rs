@@ -22,6 +22,11 @@ pub enum WaitFor {
         /// What held already.
         notes: Vec<String>,
     },
+    /// The reply that it gave has arrived, or it is known that it will not, or that nobody can say.
+    Delivered {
+        /// Which.
+        reply_id: u64,
+    },
     /// The verb `wait`.
     Goal(WaitGoal),
     /// The supervisor ends.
@@ -114,6 +119,11 @@ fn is_over(roster: &Roster, wait: &Wait, sessions: &[Arc<Session>]) -> Option<(O
         WaitFor::Settled { notes } => {
             let settled = sessions.iter().all(|session| session.stop.is_none() || !session.is_live());
             settled.then(|| (None, Answer::Done { sessions: shown(roster, sessions), notes: notes.clone() }))
+        }
+        WaitFor::Delivered { reply_id } => {
+            let session = sessions.first()?;
+            let delivery = session.deliveries.iter().find(|delivery| delivery.reply_id == *reply_id)?;
+            (!delivery.is_open()).then(|| (None, Answer::Delivered { delivery: delivery.clone() }))
         }
         WaitFor::Goal(goal) => {
             let reached = goal_reached(goal, wait, sessions)?;

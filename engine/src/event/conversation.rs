@@ -80,9 +80,45 @@ pub struct Blocked {
 pub struct Replied {
     /// Which ask; `None` for a prompt-like reply.
     pub ask_id: Option<AskId>,
-    /// The reply's own identity: it is delivered at most once.
+    /// The reply's own identity, the number of this record: it is delivered at most once.
     pub reply_id: u64,
     /// What was answered.
+    pub text: String,
+}
+
+/// A reply is on its way; not a byte of it is passed on before this is durable.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeliveryIntended {
+    /// Which reply.
+    pub reply_id: u64,
+}
+
+/// The session has the reply.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Delivered {
+    /// Which reply.
+    pub reply_id: u64,
+}
+
+/// The session does not have the reply, and will not get it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeliveryFailed {
+    /// Which reply.
+    pub reply_id: u64,
+    /// Why not.
+    pub text: String,
+}
+
+/// Nobody can say whether the session has the reply. It is never sent again by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeliveryUnknown {
+    /// Which reply.
+    pub reply_id: u64,
+    /// Why nobody can.
     pub text: String,
 }
 

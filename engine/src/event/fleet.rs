@@ -55,6 +55,10 @@ pub struct PolicyChanged {
     pub policy: Policy,
 }
 
+/// A person read what happened up to here.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct Looked {}
+
 /// A session has another name.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct Renamed {

@@ -228,6 +228,8 @@ words! {
         Process = "process",
         /// The row; history stays.
         Row = "row",
+        /// What it printed, and its environment; history stays.
+        Output = "output",
     }
 }
 
@@ -244,14 +246,16 @@ words! {
         FinishedConversation = "finished_conversation",
         /// A run past its --timeout is stopped.
         RunTimeout = "timeout",
+        /// The output of what has finished is kept for so long.
+        OutputRetention = "output",
     }
 }
 
-/// A timer took the process or the row.
+/// A timer took the process, the row or the output.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Reaped {
-    /// Which of the two.
+    /// Which of them.
     pub what: ReapedWhat,
     /// By which rule.
     pub rule: TimerRule,

@@ -27,6 +27,8 @@ words! {
         Pty = "pty",
         /// Two pipes; nothing to read.
         Pipes = "pipes",
+        /// A full terminal: it can be typed into, resized and attached to.
+        Tty = "tty",
     }
 }
 

@@ -55,6 +55,7 @@ pub(crate) struct Config {
 struct File {
     timers: Timers,
     limits: Limits,
+    retention: Retention,
     environment: EnvironmentRules,
 }
 
@@ -72,7 +73,14 @@ struct Timers {
 #[serde(default, deny_unknown_fields)]
 struct Limits {
     live_jobs: Option<u32>,
+    live_conversations: Option<u32>,
     output_bytes: Option<Size>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Retention {
+    output: Option<Duration>,
 }
 
 /// Milliseconds, written `90s`, `5m`, `1h`.
@@ -132,6 +140,8 @@ fn parse(text: &str) -> Result<Config, String> {
     set(&mut policy.empty_row_ms, file.timers.empty_row);
     set(&mut policy.finished_conversation_ms, file.timers.finished_conversation);
     set(&mut policy.stop_grace_ms, file.timers.stop_grace);
+    set(&mut policy.output_retention_ms, file.retention.output);
+    policy.live_conversations = file.limits.live_conversations.unwrap_or(policy.live_conversations);
     policy.live_jobs = file.limits.live_jobs.unwrap_or(policy.live_jobs);
     policy.output_bytes_max = file.limits.output_bytes.map_or(policy.output_bytes_max, |size| size.0);
     Ok(Config { policy, environment: file.environment })
@@ -209,9 +219,16 @@ mod tests {
 
     #[test]
     fn values_stand_over_the_defaults() {
-        let text = "[timers]\nfinished_job = \"90s\"\n[limits]\nlive_jobs = 2\noutput_bytes = \"64MiB\"\n";
-        let expected =
-            Policy { finished_job_ms: 90_000, live_jobs: 2, output_bytes_max: 64 << 20, ..Policy::default() };
+        let text = "[timers]\nfinished_job = \"90s\"\n[limits]\nlive_jobs = 2\nlive_conversations = 3\n\
+                    output_bytes = \"64MiB\"\n[retention]\noutput = \"7d\"\n";
+        let expected = Policy {
+            finished_job_ms: 90_000,
+            live_jobs: 2,
+            live_conversations: 3,
+            output_bytes_max: 64 << 20,
+            output_retention_ms: 7 * 86_400_000,
+            ..Policy::default()
+        };
         assert_eq!(parse(text).unwrap().policy, expected);
         assert_eq!(parse("").unwrap(), Config::default());
     }

@@ -192,6 +192,8 @@ impl Core {
                 Effect::Probe(run) => self.hosting.probe(run),
                 Effect::Launch(launch) => self.hosting.launch(launch),
                 Effect::Stop { run, grace_ms } => self.hosting.stop(run, grace_ms),
+                Effect::Deliver { run, reply_id, bytes } => self.hosting.deliver(run, reply_id, bytes),
+                Effect::RemoveOutput(session) => self.hosting.remove_output(session),
                 Effect::Recorded(run) => self.hosting.recorded(run),
                 Effect::Answer { token, answer } => self.answer(token, answer),
                 Effect::Exit => exit = true,

@@ -67,6 +67,8 @@ struct Host {
     recorded: bool,
     orders: mpsc::UnboundedSender<Order>,
     growth: watch::Receiver<Growth>,
+    /// The clients that are attached and want to type: the first of them controls.
+    clients: watch::Sender<Vec<u64>>,
 }
 
 /// What a host task works with.
@@ -81,7 +83,22 @@ struct Post {
 /// What a host task is told.
 #[derive(Debug)]
 enum Order {
-    Stop { grace_ms: u64 },
+    Stop {
+        grace_ms: u64,
+    },
+    /// Type a reply, once.
+    Deliver {
+        reply_id: u64,
+        bytes: Vec<u8>,
+    },
+    /// Type what a client that is attached typed.
+    Type {
+        bytes: Vec<u8>,
+    },
+    Resize {
+        columns: u16,
+        rows: u16,
+    },
     Recorded,
     Follow,
 }
@@ -93,6 +110,10 @@ pub(crate) struct Growth {
     pub(crate) end: u64,
     /// The run has ended and the files are final.
     pub(crate) ended: bool,
+    /// Width and height of its terminal, once that is known and if it has one.
+    pub(crate) terminal: Option<(u16, u16)>,
+    /// How often the worker refused what was typed.
+    pub(crate) refused: u64,
 }
 
 impl Hosting {
@@ -177,6 +198,69 @@ impl Hosting {
         Some(host.growth.clone())
     }
 
+    /// Types a reply into a run's terminal, unless its worker did so before.
+    pub(crate) fn deliver(&self, run: RunKey, reply_id: u64, bytes: Vec<u8>) {
+        self.order(run, Order::Deliver { reply_id, bytes });
+    }
+
+    /// One more client that wants to type: it controls if no other does. `None` if nobody holds the run.
+    pub(crate) fn join(&self, run: RunKey, client: u64) -> Option<watch::Receiver<Vec<u64>>> {
+        let table = self.table();
+        let host = table.hosts.get(&run)?;
+        host.clients.send_modify(|clients| clients.push(client));
+        Some(host.clients.subscribe())
+    }
+
+    /// The client controls from now on.
+    pub(crate) fn take_control(&self, run: RunKey, client: u64) {
+        self.change_clients(run, |clients| {
+            clients.retain(|other| *other != client);
+            clients.insert(0, client);
+        });
+    }
+
+    /// The client has gone: whoever came next controls.
+    pub(crate) fn part(&self, run: RunKey, client: u64) {
+        self.change_clients(run, |clients| clients.retain(|other| *other != client));
+    }
+
+    /// What the client that controls typed.
+    pub(crate) fn type_in(&self, run: RunKey, bytes: Vec<u8>) {
+        self.order(run, Order::Type { bytes });
+    }
+
+    /// The terminal of the client that controls has this size.
+    pub(crate) fn resize(&self, run: RunKey, columns: u16, rows: u16) {
+        self.order(run, Order::Resize { columns, rows });
+    }
+
+    /// Width and height of a run's terminal, where they are known.
+    pub(crate) fn terminal(&self, run: RunKey) -> Option<(u16, u16)> {
+        self.table().hosts.get(&run).and_then(|host| host.growth.borrow().terminal)
+    }
+
+    /// Removes what a session printed, and its environment. It has ended, and the log says that this is to be done.
+    pub(crate) fn remove_output(&self, session: SessionId) {
+        let hosting = self.clone();
+        tasks::start(async move {
+            let folder = launch::job_dir(&hosting.shared.instance.home, session);
+            let path = folder.path().to_owned();
+            let removed = tasks::blocking(move || std::fs::remove_dir_all(folder.path())).await;
+            match removed {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    hosting.note(format!("cannot remove {}: {error}", path.display()));
+                }
+                _ => {}
+            }
+        });
+    }
+
+    fn change_clients(&self, run: RunKey, change: impl FnOnce(&mut Vec<u64>)) {
+        if let Some(host) = self.table().hosts.get(&run) {
+            host.clients.send_modify(change);
+        }
+    }
+
     /// Which session a worker's process holds.
     pub(crate) fn holder(&self, pid: i32) -> Option<SessionId> {
         self.table().holders.get(&pid).copied()
@@ -202,7 +286,8 @@ impl Hosting {
             let mut table = self.table();
             table.hosted += 1;
             let number = table.hosted;
-            table.hosts.insert(run, Host { number, recorded: false, orders, growth });
+            let clients = watch::Sender::new(Vec::new());
+            table.hosts.insert(run, Host { number, recorded: false, orders, growth, clients });
             number
         };
         tasks::start(task(Post { hosting: self.clone(), run, number, orders: receiver, growth: growing }));

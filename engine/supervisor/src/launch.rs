@@ -90,6 +90,7 @@ impl Instance {
         config.output = match output {
             OutputMode::Pty => decklog_worker::OutputMode::Pty,
             OutputMode::Pipes => decklog_worker::OutputMode::Pipes,
+            OutputMode::Tty => decklog_worker::OutputMode::Tty,
         };
         config.output_bytes_max = launch.output_bytes_max;
         config.linger_ms = LINGER_MS;

@@ -255,6 +255,7 @@ impl Opened {
             started_at,
             damage,
             config,
+            attached: Arc::default(),
         };
         tasks::start(server.listen(listener));
         tasks::start(on_signals(handle.clone(), journal.clone()));

@@ -1,7 +1,11 @@
 //! Clients: one connection, one request, one task. It reads the log and the output files for itself; everything else
 //! it asks of the core.
 
+mod attach;
+mod digest;
 mod history;
+mod inbox;
+mod list;
 mod logs;
 mod out;
 mod requests;
@@ -10,6 +14,7 @@ mod status;
 pub(crate) mod verify;
 
 use std::io;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -18,8 +23,7 @@ use decklog_engine::dispatcher::Input;
 use decklog_engine::time::Time;
 use decklog_protocol::frame::{Frame, PROTOCOL};
 use decklog_protocol::home::Home;
-use decklog_protocol::message::{Hello, Reply, Request};
-use tokio::io::{AsyncRead, AsyncReadExt as _};
+use decklog_protocol::message::{Reply, Request};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::sleep;
 
@@ -30,6 +34,8 @@ use crate::run::VERSION;
 use crate::store::Store;
 use crate::{peer, tasks};
 
+use inbox::Inbox;
+use list::Selection;
 use logs::Begin;
 use out::Out;
 
@@ -37,9 +43,6 @@ use out::Out;
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 /// A client that has not said what it wants by then is no client.
 const REQUEST_WITHIN: Duration = Duration::from_secs(30);
-
-/// A dispatch with a usual environment fits into this.
-const REQUEST_BYTES_USUAL: usize = 16 << 10;
 
 /// What every connection works with.
 #[derive(Clone)]
@@ -53,6 +56,8 @@ pub(crate) struct Server {
     /// What is wrong with records that no answer needs: said with each of them all the same.
     pub(crate) damage: Arc<OnceLock<String>>,
     pub(crate) config: Arc<ConfigFile>,
+    /// How many clients have attached so far.
+    pub(crate) attached: Arc<AtomicU64>,
 }
 
 impl Server {
@@ -68,19 +73,25 @@ impl Server {
     async fn connection(self, stream: UnixStream) {
         // A stranger is not answered: it could not have opened the socket.
         let Ok(peer) = peer::of(&stream) else { return };
-        let (mut reader, writer) = stream.into_split();
+        let (reader, writer) = stream.into_split();
+        let mut inbox = Inbox::new(reader);
         let mut out = Out::new(writer);
         let asked = tokio::select! {
-            asked = read_request(&mut reader) => asked,
+            asked = inbox.request() => asked,
             () = sleep(REQUEST_WITHIN) => return,
         };
         let answered = match asked {
             Ok(Some((hello, request))) => {
                 self.handle.recovered().await;
                 let actor = peer.actor(&hello.via, self.hosting.any_holder(), |pid| self.hosting.holder(pid));
+                if let Request::Attach { target, watch, columns, rows } = request {
+                    let terminal = (columns, rows);
+                    drop(self.attach(&mut out, &mut inbox, actor, target, watch, terminal).await);
+                    return;
+                }
                 tokio::select! {
                     answered = self.answer(&mut out, actor, request) => answered,
-                    () = gone(&mut reader) => return,
+                    () = inbox.ended() => return,
                 }
             }
             Ok(None) => return,
@@ -118,46 +129,18 @@ impl Server {
             Request::History { .. } => self.history(out, request).await,
             Request::Verify { expect } => self.verify(out, expect).await,
             Request::Status => self.status(out).await,
-            Request::List { all, at, json } => self.list(out, all, at, json).await,
+            Request::List { all, at, json, terms, folders, finished_most } => {
+                let selection = match Selection::read(&terms, folders, finished_most) {
+                    Ok(selection) => selection,
+                    Err(error) => return out.fail(error.to_string()).await,
+                };
+                self.list(out, all, at, json, selection).await
+            }
+            Request::Tail { target } => self.tail(out, target).await,
+            Request::Digest { since, until } => self.digest(out, actor, since, until).await,
             Request::Show { target, at } => self.show(out, target, at).await,
             Request::Why { target } => self.why(out, target).await,
             other => self.wish(out, actor, other).await,
         }
     }
-}
-
-/// The client's first two frames; `None` if it only looked whether anybody listens.
-async fn read_request(reader: &mut (impl AsyncRead + Unpin)) -> Result<Option<(Hello, Request)>, String> {
-    let mut buffer = Vec::with_capacity(REQUEST_BYTES_USUAL);
-    let Some(hello) = read_frame(reader, &mut buffer).await? else { return Ok(None) };
-    let hello: Hello = hello.parse().map_err(|error| error.to_string())?;
-    let Some(request) = read_frame(reader, &mut buffer).await? else { return Ok(None) };
-    let request = request.parse().map_err(|error| format!("the supervisor cannot do this: {error}"));
-    // How to look at a supervisor and how to end it never changes: any other version can replace it.
-    let always = matches!(request, Ok(Request::Status | Request::Shutdown { .. }));
-    if hello.protocol != PROTOCOL && !always {
-        return Err(format!("this client speaks protocol {}, the supervisor {PROTOCOL}", hello.protocol));
-    }
-    Ok(Some((hello, request?)))
-}
-
-async fn read_frame(
-    reader: &mut (impl AsyncRead + Unpin),
-    buffer: &mut Vec<u8>,
-) -> Result<Option<Frame>, String> {
-    loop {
-        if let Some(frame) = Frame::decode(buffer).map_err(|error| error.to_string())? {
-            return Ok(Some(frame));
-        }
-        match reader.read_buf(buffer).await {
-            Ok(1..) => {}
-            _ => return Ok(None),
-        }
-    }
-}
-
-/// Returns when the client has closed its end.
-async fn gone(reader: &mut (impl AsyncRead + Unpin)) {
-    let mut ignored = [0; 64];
-    while let Ok(1..) = reader.read(&mut ignored).await {}
 }

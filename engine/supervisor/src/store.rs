@@ -134,6 +134,14 @@ impl Store {
         })
     }
 
+    /// When a record was entered; `None` if there is none of this number.
+    pub(crate) fn time_of(&self, seq: Seq) -> Result<Option<Time>, StoreError> {
+        match self.reader.read(seq, seq).next() {
+            Some(stored) => Ok(Some(Time(stored?.entry.at_ms))),
+            None => Ok(None),
+        }
+    }
+
     /// The roster as it was at a moment.
     pub(crate) fn at(&self, moment: Moment, now: Time) -> Result<Past, StoreError> {
         let through = self.seq_at(moment)?;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use decklog_engine::dispatcher::Launch;
-use decklog_engine::event::{Event, ReasonKind, Record};
+use decklog_engine::event::{Event, ReapedWhat, ReasonKind, Record};
 use decklog_engine::evolve::replay;
 use decklog_engine::id::{RunKey, SessionId};
 use decklog_engine::session::{Process, State};
@@ -45,6 +45,28 @@ impl World {
                 && matches!(record.event, Event::Exited(_) | Event::Lost(_) | Event::SpawnFailed(_))
         });
         assert!(ended, "{run} was said to be recorded and is not");
+    }
+
+    /// Nothing is typed whose intent is not durable.
+    pub(crate) fn check_delivery(&self, run: RunKey, reply_id: u64) {
+        let intended = self.durable.iter().any(|record| {
+            record.run_key() == Some(run)
+                && matches!(&record.event, Event::DeliveryIntended(intended) if intended.reply_id == reply_id)
+        });
+        assert!(intended, "reply {reply_id} was passed on before its intent was durable");
+    }
+
+    /// No output is removed whose removal is not durable, nor that of what runs.
+    pub(crate) fn check_output_removed(&self, id: SessionId) {
+        let reaped = self.durable.iter().any(|record| {
+            record.session == Some(id)
+                && matches!(&record.event, Event::Reaped(reaped) if reaped.what == ReapedWhat::Output)
+        });
+        assert!(reaped, "the output of {id} was removed, and the log does not say so");
+        let alive = |(run, worker): (&RunKey, &Worker)| {
+            run.session == id && matches!(worker, Worker::Starting | Worker::Running { .. })
+        };
+        assert!(!self.workers.iter().any(alive), "the output of {id} was removed while it runs");
     }
 
     /// No dispatch is acknowledged before it is durable.
@@ -112,6 +134,10 @@ impl World {
                 Event::Unpinned(_) => {
                     pinned.remove(&session);
                 }
+                Event::Reaped(reaped) if reaped.what == ReapedWhat::Output => {
+                    assert!(reaped.due <= record.at, "reaped before it was due");
+                    assert!(!pinned.contains(&session), "reaped what was pinned");
+                }
                 Event::Reaped(reaped) => {
                     assert!(reaped.due <= record.at, "reaped before it was due");
                     assert!(listed.remove(&session), "reaped what had left");
@@ -129,6 +155,7 @@ impl World {
             assert!(roster.get(*id).is_some(), "{id} was acknowledged and is lost");
         }
         for session in roster.all() {
+            assert_eq!(session.open_deliveries().count(), 0, "a reply is on its way for ever: {session:?}");
             assert!(!session.is_live(), "{session:?} never ended");
             assert_ne!(session.state(), State::Queued, "{session:?} was never started");
             let (Some(run), Some(number)) = (session.run_key(), session.run.as_ref()) else { continue };

@@ -8,7 +8,7 @@ use decklog_engine::command::{Command, Dispatch, Ended, Gone, Observation};
 use decklog_engine::dispatcher::{
     Answer, Boot, Dispatcher, Effect, Input, Look, ShutdownMode, Step, Token, WaitGoal,
 };
-use decklog_engine::event::{ExitStatus, Record};
+use decklog_engine::event::{ExitStatus, JobCommand, OutputMode, Record, Work};
 use decklog_engine::evolve::replay;
 use decklog_engine::id::{RunKey, SessionId};
 use decklog_engine::policy::Policy;
@@ -55,6 +55,8 @@ pub(crate) struct World {
     pub(crate) asked: BTreeMap<Token, Asked>,
     /// Sessions whose dispatch was acknowledged.
     pub(crate) acknowledged: BTreeSet<SessionId>,
+    /// The replies that each run's worker was told to type, in order.
+    pub(crate) typed: BTreeMap<RunKey, Vec<u64>>,
     tokens: Token,
     sessions: u8,
 }
@@ -74,6 +76,7 @@ impl World {
             in_flight: VecDeque::new(),
             asked: BTreeMap::new(),
             acknowledged: BTreeSet::new(),
+            typed: BTreeMap::new(),
             tokens: 0,
             sessions: 0,
         }
@@ -124,6 +127,10 @@ impl World {
             self.sessions += 1;
             let id = SessionId([self.sessions; 16]);
             let mut dispatched = job("it");
+            if random.one_in(2) {
+                dispatched.work =
+                    Work::Job { command: JobCommand::Shell("true".into()), output: OutputMode::Tty };
+            }
             dispatched.timeout_ms = random.one_in(4).then_some(500);
             dispatched.after_any = random.one_in(2);
             dispatched.priority = random.below(3) as i32;
@@ -137,16 +144,17 @@ impl World {
             }
         } else {
             self.asked.insert(token, Asked::Other);
-            let command = match random.below(10) {
+            let command = match random.below(13) {
                 0..3 => Command::Stop { grace_ms: None },
                 3 => Command::Delete { force: random.one_in(2) },
                 4 => Command::Restore,
                 5..7 => Command::Respawn { force: random.one_in(2) },
                 7 => Command::Pin,
-                _ => Command::Unpin,
+                8..10 => Command::Unpin,
+                _ => Command::Reply { text: "yes".into() },
             };
-            match random.below(10) {
-                0 => Input::Look { token, at: Look::Listed },
+            match random.below(13) {
+                0 => Input::Look { token, at: Look::Listed { finished_most: Some(2) } },
                 1 => {
                     let goal = WaitGoal { states: vec![], any: false, through_asks: true };
                     Input::Wait { token, targets, goal }
@@ -156,6 +164,12 @@ impl World {
                     let policy = Policy { live_jobs: random.below(4) as u32, ..policy() };
                     Input::Policy { policy }
                 }
+                4 => Input::Attach { token, actor, target: targets[0].clone(), client: token },
+                5 => {
+                    let session = targets[0].parse().expect("it is a whole id");
+                    Input::Detach { actor, session, client: random.below(token as usize) as u64 }
+                }
+                6 => Input::Looked { actor },
                 _ => Input::Command { token, actor, targets, command },
             }
         };
@@ -337,6 +351,8 @@ impl World {
                     }
                     _ => {}
                 },
+                Effect::Deliver { run, reply_id, .. } => self.type_reply(run, reply_id),
+                Effect::RemoveOutput(session) => self.check_output_removed(session),
                 Effect::Recorded(run) => self.check_recorded(run),
                 Effect::Answer { token, answer } => self.answered(token, &answer),
                 Effect::Exit => {
@@ -348,6 +364,22 @@ impl World {
                 }
             }
         }
+    }
+
+    /// The worker types it, unless it did so before or has nothing to type into; and says so, unless it is killed first.
+    fn type_reply(&mut self, run: RunKey, reply_id: u64) {
+        self.check_delivery(run, reply_id);
+        let observation = if matches!(self.workers.get(&run), Some(Worker::Running { .. })) {
+            let typed = self.typed.entry(run).or_default();
+            if typed.last().is_none_or(|last| *last < reply_id) {
+                typed.push(reply_id);
+            }
+            assert!(typed.contains(&reply_id), "reply {reply_id} came after a later one: {typed:?}");
+            Observation::Delivered { reply_id }
+        } else {
+            Observation::DeliveryFailed { reply_id, text: "it has ended".into() }
+        };
+        self.in_flight.push_back((run, observation));
     }
 
     /// What a probe finds: the truth, from lock and files.
@@ -426,6 +458,7 @@ fn ended(status: ExitStatus, at: Time, stop_reached: bool) -> Observation {
     })
 }
 
+/// Output is removed soon enough to be removed within a play.
 fn policy() -> Policy {
-    Policy::default()
+    Policy { output_retention_ms: 600_000, ..Policy::default() }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Config, ExitRecord, Raw, SpawnError};
 
 /// The version that [`Hello`] carries. It rises when kinds are added; nothing is refused because of it.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// What a supervisor tells a worker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +40,13 @@ pub enum ToWorker {
     /// Type into the terminal. Ignored unless the run is [`crate::OutputMode::Tty`].
     Input {
         /// What is typed, at most [`crate::frame::MESSAGE_BYTES_MAX`] encoded.
+        bytes: Raw,
+    },
+    /// Type a reply into the terminal, unless this one or a later one was typed before. Since version 2.
+    Deliver {
+        /// Which reply; they rise.
+        id: u64,
+        /// What is typed.
         bytes: Raw,
     },
     /// A kind of a newer supervisor.
@@ -83,6 +90,18 @@ pub enum FromWorker {
     StopAcknowledged,
     /// Typed input was refused whole, because the job does not read what was typed before.
     InputRefused,
+    /// A reply was typed, now or before. It waits in the worker if the terminal is full.
+    Delivered {
+        /// Which.
+        id: u64,
+    },
+    /// A reply was not typed, and will not be.
+    DeliveryRefused {
+        /// Which.
+        id: u64,
+        /// Why not.
+        why: String,
+    },
     /// A kind of a newer worker.
     #[serde(other)]
     Unknown,
@@ -109,6 +128,9 @@ pub struct Hello {
     /// How it ended, if it has.
     #[serde(default)]
     pub exit: Option<ExitRecord>,
+    /// Width and height of its terminal, where it has one.
+    #[serde(default)]
+    pub terminal: Option<(u16, u16)>,
 }
 
 /// Where a run is in its life.

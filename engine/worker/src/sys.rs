@@ -96,6 +96,14 @@ pub(crate) fn set_window_size(terminal: &impl AsFd, columns: u16, rows: u16) -> 
     check(unsafe { libc::ioctl(terminal.as_fd().as_raw_fd(), libc::TIOCSWINSZ, &raw const size) })
 }
 
+/// The size of a terminal: width and height.
+pub(crate) fn window_size(terminal: &impl AsFd) -> io::Result<(u16, u16)> {
+    let mut size = libc::winsize { ws_col: 0, ws_row: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: the request writes one `winsize`, which lives until the call returns.
+    check(unsafe { libc::ioctl(terminal.as_fd().as_raw_fd(), libc::TIOCGWINSZ, &raw mut size) })?;
+    Ok((size.ws_col, size.ws_row))
+}
+
 /// A descriptor of process `pid`, which stays that process's whatever becomes of the pid.
 pub(crate) fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
     // SAFETY: plain integers in; a new descriptor that nobody else owns, or -1, out.

@@ -39,7 +39,7 @@ fn frame(reply: &Reply) -> Vec<u8> {
 }
 
 fn listing() -> Request {
-    Request::List { all: false, at: None, json: false }
+    Request::Status
 }
 
 fn dispatch(key: Option<&str>) -> Request {

@@ -1,83 +1,36 @@
-//! What `ls` picks rows by: plain words, and words that look in one place only (`n:`, `group:`, `s:`).
+//! What is wrong with a filter's words, said before anything is asked.
 
 use decklog_engine::session::State;
-use decklog_protocol::row::Row;
+use decklog_protocol::filter::{NotATerm, Term};
 
 use crate::error::Failure;
 use crate::render::text;
 
-const KNOWN: [&str; 5] = ["n", "name", "group", "s", "state"];
-
-/// One word of a filter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Term {
-    /// In its name, group, command, prompt or summary; in lower case.
-    Word(String),
-    /// In its name; in lower case.
-    Name(String),
-    /// In its group; in lower case.
-    Group(String),
-    /// Its state.
-    State(State),
+/// Whether these words pick rows.
+pub(super) fn check(words: &[String]) -> Result<(), Failure> {
+    words.iter().try_for_each(|word| Term::parse(word).map(drop)).map_err(|error| failure(&error))
 }
 
-impl Term {
-    /// Reads a word. What looks like a term that is not known must not silently find nothing.
-    pub(super) fn parse(word: &str) -> Result<Self, Failure> {
-        if word.contains(['|', '@', '"', '(', ')']) {
-            return Err(not_understood(word));
-        }
-        let Some((field, value)) = word.split_once(':') else { return Ok(Self::Word(word.to_lowercase())) };
-        if KNOWN.contains(&field) && (value.is_empty() || value.contains([':', '*', '=', '<', '>'])) {
-            return Err(not_understood(word));
-        }
-        match field {
-            "n" | "name" => Ok(Self::Name(value.to_lowercase())),
-            "group" => Ok(Self::Group(value.to_lowercase())),
-            "s" | "state" => state(value).map(Self::State),
-            _ => Err(not_understood(word)),
-        }
-    }
-
-    /// Whether a row has it.
-    pub(super) fn matches(&self, row: &Row) -> bool {
-        let within = |field: &str, word: &str| field.to_lowercase().contains(word);
-        match self {
-            Self::Word(word) => {
-                let others = [&row.group, &row.command, &row.prompt, &row.summary];
-                within(&row.name, word) || others.into_iter().flatten().any(|field| within(field, word))
-            }
-            Self::Name(word) => within(&row.name, word),
-            Self::Group(word) => row.group.as_ref().is_some_and(|group| within(group, word)),
-            Self::State(state) => row.state == state.word(),
-        }
-    }
-}
-
-/// A state, or the only one that begins so.
-fn state(text: &str) -> Result<State, Failure> {
-    let typed = text.to_lowercase();
-    let mut begin = State::ALL.iter().copied().filter(|state| state.word().starts_with(&typed));
-    match (State::from_word(&typed), begin.next(), begin.next()) {
-        (Some(state), ..) | (None, Some(state), None) => Ok(state),
-        _ => {
+fn failure(error: &NotATerm) -> Failure {
+    let failure = Failure::usage(error.to_string());
+    match error {
+        NotATerm::NotUnderstood(_) => failure
+            .hint("a word is looked for in names, groups, commands and summaries")
+            .hint("n:NAME, group:GROUP and s:STATE look in one place only"),
+        NotATerm::State(typed) => {
             let words: Vec<_> = State::ALL.iter().map(|state| state.word()).collect();
-            let failure = Failure::usage(format!("`{text}` is no state, and begins no single one"));
-            let near = text::nearest(&typed, &words).map(|near| format!("did you mean {near}?"));
+            let near =
+                text::nearest(&typed.to_lowercase(), &words).map(|near| format!("did you mean {near}?"));
             let failure = near.into_iter().fold(failure, Failure::hint);
-            Err(failure.hint(format!("states: {}", words.join(", "))))
+            failure.hint(format!("states: {}", words.join(", ")))
         }
     }
-}
-
-fn not_understood(word: &str) -> Failure {
-    Failure::usage(format!("`{word}` is not understood: rows are picked by plain words"))
-        .hint("a word is looked for in names, groups, commands and summaries")
-        .hint("n:NAME, group:GROUP and s:STATE look in one place only")
 }
 
 #[cfg(test)]
 mod tests {
+    use decklog_protocol::row::Row;
+
     use super::*;
     use crate::render::samples::failed;
 
@@ -95,9 +48,9 @@ mod tests {
     #[test]
     fn what_is_not_known_is_said() {
         for word in ["a:claude", "http://x", "s:", "group:a*", "x|y", "n:=x"] {
-            assert_eq!(Term::parse(word).unwrap_err().code(), 2, "{word}");
+            assert_eq!(check(&[word.into()]).unwrap_err().code(), 2, "{word}");
         }
-        insta::assert_snapshot!(Term::parse("s:faled").unwrap_err().message(), @"
+        insta::assert_snapshot!(check(&["s:faled".into()]).unwrap_err().message(), @"
         `faled` is no state, and begins no single one
 
         hint: did you mean failed?

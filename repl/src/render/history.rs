@@ -139,6 +139,19 @@ impl Said {
             ),
             Event::Blocked(body) => Self::painted("blocked", Paint::Yellow, [body.text]),
             Event::Replied(body) => Self::new("replied", [quoted(&body.text)]),
+            Event::DeliveryIntended(body) => {
+                Self::new("delivery", [format!("reply {} is on its way", body.reply_id)])
+            }
+            Event::Delivered(body) => Self::new("delivered", [format!("reply {}", body.reply_id)]),
+            Event::DeliveryFailed(body) => {
+                Self::painted("undelivered", Paint::Red, [format!("reply {}: {}", body.reply_id, body.text)])
+            }
+            Event::DeliveryUnknown(body) => Self::painted(
+                "delivery",
+                Paint::Yellow,
+                [format!("nobody knows whether reply {} arrived: {}", body.reply_id, body.text)],
+            ),
+            Event::Looked(_) => Self::new("looked", ["read what had happened"]),
             Event::AskWithdrawn(body) => Self::new("withdrawn", [format!("ask {}", body.ask_id)]),
             Event::BackgroundStarted(body) => Self::new("background", [format!("{} began", body.key)]),
             Event::BackgroundEnded(body) => Self::new("background", [format!("{} ended", body.key)]),
@@ -241,6 +254,7 @@ fn waits_for(body: &decklog_engine::event::Queued) -> String {
 fn reaped(body: &Reaped) -> String {
     match body.what {
         ReapedWhat::Row => "left the roster".into(),
+        ReapedWhat::Output => "what it printed and its environment were removed".into(),
         ReapedWhat::Process => "its process was ended; the row stays".into(),
     }
 }

@@ -8,13 +8,16 @@ use super::table::{self, Cell, Column, Line};
 use super::{outcome, text, when};
 
 /// People see at most this many finished rows unless they ask for all.
-const FINISHED_SHOWN: usize = 20;
+pub(crate) const FINISHED_SHOWN: u64 = 20;
 
 /// Which rows were asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// What matters now: older finished rows fold into one line.
-    Folded,
+    /// What matters now: older finished rows are left out, and counted in one line.
+    Listed {
+        /// How many.
+        left_out: u64,
+    },
     /// Every row, and those that left.
     All,
 }
@@ -96,15 +99,11 @@ pub(crate) fn screen(rows: &[ShortRow], extent: Extent, style: Style) -> String 
         if matches!(group, Group::Finished | Group::Left) {
             rows.sort_by(|a, b| ended_at(&b.row).cmp(ended_at(&a.row)));
         }
-        let folded = match (group, extent) {
-            (Group::Finished, Extent::Folded) => rows.len().saturating_sub(FINISHED_SHOWN),
-            _ => 0,
-        };
         lines.push(Line::Heading(group.heading().into(), Paint::Bold));
-        lines.extend(rows.iter().take(rows.len() - folded).map(|row| line(row)));
-        if folded > 0 {
-            lines.push(Line::Heading(format!("… {folded} more finished (decklog ls --all)"), Paint::Dim));
-        }
+        lines.extend(rows.iter().map(|row| line(row)));
+    }
+    if let Extent::Listed { left_out: left_out @ 1.. } = extent {
+        lines.push(Line::Heading(format!("… {left_out} more finished (decklog ls --all)"), Paint::Dim));
     }
     table::render(&columns, &lines, style)
 }
@@ -146,7 +145,7 @@ fn summary(row: &Row) -> String {
 /// What stands in place of an empty roster: for a person, not for a script.
 pub(crate) fn nothing(extent: Extent) -> String {
     match extent {
-        Extent::Folded => "nothing on the roster (decklog ls --all shows what left it)".into(),
+        Extent::Listed { .. } => "nothing on the roster (decklog ls --all shows what left it)".into(),
         Extent::All => {
             format!("{} so far (decklog dispatch --exec CMD starts one)", text::count(0, "session"))
         }
@@ -218,10 +217,12 @@ mod tests {
         ");
     }
 
+    const LISTED: Extent = Extent::Listed { left_out: 0 };
+
     #[test]
     fn a_narrow_terminal_cuts_the_summary_only() {
         let style = Style { color: false, width: Some(72) };
-        insta::assert_snapshot!(screen(&fleet()[..5], Extent::Folded, style), @"
+        insta::assert_snapshot!(screen(&fleet()[..5], LISTED, style), @"
         Needs input
         ● 7c5dcf5d  flaky-test-fix  blocked  wants to run `rm -r…  claude  41m
         Working
@@ -241,7 +242,7 @@ mod tests {
             ..job("03aa91cd", &"日本語long-".repeat(8), "working", 180)
         };
         let rows = [short(row)];
-        let at = |width| screen(&rows, Extent::Folded, Style { color: false, width: Some(width) });
+        let at = |width| screen(&rows, LISTED, Style { color: false, width: Some(width) });
         for width in 28..120 {
             for line in at(width).lines() {
                 assert!(text::width(line) <= width, "{width}: {line}");
@@ -253,8 +254,8 @@ mod tests {
           Working
           ◐ 03aa91cd  日本語long-…  working  3m
         ");
-        assert!(screen(&rows, Extent::Folded, Style::PLAIN).contains("left right right"));
-        assert!(screen(&rows, Extent::Folded, Style::PLAIN).contains(&rows[0].row.name));
+        assert!(screen(&rows, LISTED, Style::PLAIN).contains("left right right"));
+        assert!(screen(&rows, LISTED, Style::PLAIN).contains(&rows[0].row.name));
     }
 
     #[test]
@@ -262,7 +263,7 @@ mod tests {
         let rows: Vec<_> = (0..23)
             .map(|number| short(failed(&format!("{number:02}aa0000"), "job", 100 + number, 1, "")))
             .collect();
-        let folded = screen(&rows, Extent::Folded, Style::PLAIN);
+        let folded = screen(&rows[..20], Extent::Listed { left_out: 3 }, Style::PLAIN);
         assert_eq!(folded.lines().count(), 1 + 20 + 1);
         insta::assert_snapshot!(folded.lines().last().unwrap(), @"  … 3 more finished (decklog ls --all)");
         assert_eq!(screen(&rows, Extent::All, Style::PLAIN).lines().count(), 1 + 23);
@@ -271,7 +272,7 @@ mod tests {
     #[test]
     fn colour_is_the_state_and_nothing_else() {
         let style = Style { color: true, width: None };
-        let painted = screen(&fleet()[..1], Extent::Folded, style);
+        let painted = screen(&fleet()[..1], LISTED, style);
         assert!(painted.contains("\u{1b}[32mdone\u{1b}[0m"), "{painted:?}");
     }
 }

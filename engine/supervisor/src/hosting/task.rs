@@ -21,7 +21,7 @@ use tokio::net::UnixStream;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::found::{self, Sight};
-use super::{Growth, Hosting, Order, Post, Ready, ending};
+use super::{Hosting, Order, Post, Ready, ending};
 use crate::{launch, tasks};
 
 /// The binary that runs, even if its path was replaced by a newer one.
@@ -64,7 +64,7 @@ pub(super) async fn launch(post: Post, launch: Launch, ready: Option<Ready>) {
         }
         None => tasks::blocking(move || start(&instance, &launch)).await,
     };
-    let mut task = Task { post, following: false, ended: false, worker: None, kill_at: None };
+    let mut task = Task::new(post);
     match started {
         Ok(Some((spawned, config))) => task.begin(spawned, config).await,
         // Somebody holds the session: an earlier try that got further than it could say.
@@ -76,7 +76,7 @@ pub(super) async fn launch(post: Post, launch: Launch, ready: Option<Ready>) {
 
 /// Goes on with a run that an earlier supervisor started.
 pub(super) async fn adopt(post: Post) {
-    let mut task = Task { post, following: false, ended: false, worker: None, kill_at: None };
+    let mut task = Task::new(post);
     task.hold(None).await;
     task.leave();
 }
@@ -99,6 +99,8 @@ struct Task {
     ended: bool,
     /// The process that holds the run.
     worker: Option<ProcessIdentity>,
+    /// Replies of which the worker has not said that they were typed. It types each once, however often it is told to.
+    undelivered: Vec<(u64, Vec<u8>)>,
     /// A worker that has not ended the run by then cannot: it is ended, and its run with it.
     kill_at: Option<Instant>,
 }
@@ -112,6 +114,11 @@ enum Left {
 }
 
 impl Task {
+    fn new(post: Post) -> Self {
+        let undelivered = Vec::new();
+        Self { post, following: false, ended: false, worker: None, undelivered, kill_at: None }
+    }
+
     async fn begin(&mut self, spawned: Spawned, config: Config) {
         let Spawned { pid, child, control } = spawned;
         self.post.hosting.holds(pid, self.post.run.session);
@@ -184,6 +191,11 @@ impl Task {
         if self.following && send(&mut stream, &ToWorker::Follow { on: true }).await.is_err() {
             return Left::Disconnected;
         }
+        for (id, bytes) in self.undelivered.clone() {
+            if send(&mut stream, &ToWorker::Deliver { id, bytes: bytes.into() }).await.is_err() {
+                return Left::Disconnected;
+            }
+        }
         loop {
             let too_late = self.kill_at.filter(|_| !self.ended);
             tokio::select! {
@@ -210,6 +222,15 @@ impl Task {
                         Some(Order::Stop { grace_ms }) => {
                             self.kill_at = Some(later(Duration::from_millis(grace_ms) + WORKER_GRACE));
                             ToWorker::Stop { grace_ms }
+                        }
+                        Some(Order::Deliver { reply_id, bytes }) => {
+                            self.undelivered.push((reply_id, bytes.clone()));
+                            ToWorker::Deliver { id: reply_id, bytes: bytes.into() }
+                        }
+                        Some(Order::Type { bytes }) => ToWorker::Input { bytes: bytes.into() },
+                        Some(Order::Resize { columns, rows }) => {
+                            self.post.growth.send_modify(|growth| growth.terminal = Some((columns, rows)));
+                            ToWorker::Resize { columns, rows }
                         }
                         Some(Order::Follow) => {
                             self.following = true;
@@ -251,17 +272,31 @@ impl Task {
                 self.end(Observation::SpawnFailed { text: error.to_string() });
             }
             FromWorker::Exited { exit } => self.exited(*exit).await,
-            FromWorker::Grew { end } => drop(self.post.growth.send_replace(Growth { end, ended: false })),
+            FromWorker::Grew { end } => self.post.growth.send_modify(|growth| growth.end = end),
+            FromWorker::Delivered { id } => {
+                self.answered(id, Observation::Delivered { reply_id: id });
+            }
+            FromWorker::DeliveryRefused { id, why } => {
+                self.answered(id, Observation::DeliveryFailed { reply_id: id, text: why });
+            }
+            FromWorker::InputRefused => self.post.growth.send_modify(|growth| growth.refused += 1),
             FromWorker::OutputDropped { from, to } => {
                 self.post.hosting.observe(self.post.run, Observation::OutputDropped { from, to });
             }
-            FromWorker::StopAcknowledged | FromWorker::InputRefused | FromWorker::Unknown => {}
+            FromWorker::StopAcknowledged | FromWorker::Unknown => {}
         }
+    }
+
+    /// A reply needs no more telling.
+    fn answered(&mut self, id: u64, observation: Observation) {
+        self.undelivered.retain(|(other, _)| *other != id);
+        self.post.hosting.observe(self.post.run, observation);
     }
 
     fn hello(&mut self, hello: &Hello) {
         self.post.hosting.holds(hello.worker_pid, self.post.run.session);
         self.worker = process_identity(hello.worker_pid);
+        self.post.growth.send_modify(|growth| growth.terminal = hello.terminal);
         if let Some(child) = hello.child {
             self.running(child, Some(hello.worker_pid));
         }

@@ -132,7 +132,7 @@ fn offset_of_last(reader: &mut OutputReader, lines: u64) -> io::Result<u64> {
 }
 
 /// Sends everything from an offset on that is on file; returns the offset after it.
-async fn send_all(
+pub(super) async fn send_all(
     out: &mut Out,
     mut reader: OutputReader,
     mut offset: u64,

@@ -52,6 +52,9 @@ impl Server {
             Request::Group { targets, group } => {
                 self.handle.ask(command(targets, Command::Group { group })).await
             }
+            Request::Reply { target, text } => {
+                self.handle.ask(command(vec![target], Command::Reply { text })).await
+            }
             Request::Wait { targets, any, states, through_asks } => {
                 let mut wanted = Vec::new();
                 for word in &states {
@@ -74,7 +77,10 @@ impl Server {
                 self.handle.ask(input).await
             }
             // Answered by Server::answer.
-            Request::List { .. }
+            Request::Attach { .. }
+            | Request::Tail { .. }
+            | Request::Digest { .. }
+            | Request::List { .. }
             | Request::Show { .. }
             | Request::Why { .. }
             | Request::Logs { .. }
@@ -151,6 +157,14 @@ impl Server {
             }
             Answer::Done { sessions, notes } => Reply::Done { rows: self.rows(sessions).await, notes },
             Answer::Sessions { sessions } => Reply::Rows { rows: self.rows(sessions).await },
+            Answer::Roster { sessions, left_out } => {
+                Reply::Roster { rows: self.rows(sessions).await, left_out: left_out as u64 }
+            }
+            Answer::Delivered { delivery } => Reply::Delivered {
+                reply_id: delivery.reply_id,
+                state: delivery.state.word().into(),
+                text: delivery.text,
+            },
             Answer::Waited { reached, sessions } => {
                 use decklog_engine::dispatcher::Reached as Engine;
                 let reached = match reached {

@@ -1,12 +1,9 @@
-//! Rows: the roster, one session, what its state rests on; now or as it was.
+//! Rows: one session, what its state rests on; now or as it was.
 
 use std::io;
-use std::sync::Arc;
 
 use decklog_engine::dispatcher::{Answer, Input, Look, Shown, resolve};
-use decklog_engine::session::Session;
 use decklog_engine::time::Time;
-use decklog_protocol::frame::Frame;
 use decklog_protocol::message::{Moment, Reply, ShortRow};
 use decklog_protocol::row::{EventRow, Row};
 
@@ -18,64 +15,9 @@ use crate::store::{self, StoreError};
 use crate::{clock, launch, tasks};
 
 /// More rows than this are made beside the loop, which serves others meanwhile.
-const ROWS_AT_ONCE: usize = 100;
+pub(super) const ROWS_AT_ONCE: usize = 100;
 
 impl Server {
-    pub(super) async fn list(
-        &self,
-        out: &mut Out,
-        all: bool,
-        at: Option<Moment>,
-        json: bool,
-    ) -> io::Result<()> {
-        let rows = match at {
-            None => {
-                let look = if all { Look::All } else { Look::Listed };
-                match self.handle.ask(|token| Input::Look { token, at: look }).await {
-                    Some(Answer::Sessions { sessions }) => self.rows(sessions).await,
-                    _ => return out.closing().await,
-                }
-            }
-            Some(moment) => {
-                let store = self.store.clone();
-                let past = tasks::blocking(move || {
-                    let past = store.at(moment, clock::wall())?;
-                    let shown = |session: &Arc<Session>| {
-                        row(&Shown::of(&past.roster, session), past.at, past.watched)
-                    };
-                    Ok::<Vec<ShortRow>, StoreError>(if all {
-                        past.roster.all().map(shown).collect()
-                    } else {
-                        past.roster.listed().map(shown).collect()
-                    })
-                });
-                match past.await {
-                    Ok(rows) => rows,
-                    Err(error) => return out.fail(error.to_string()).await,
-                }
-            }
-        };
-        let many = rows.len() > ROWS_AT_ONCE;
-        let sent = self.send_rows(out, rows, json).await;
-        if many {
-            // What a long list took is given back to the system: it is asked for seldom, and the supervisor stays.
-            tasks::blocking(decklog_worker::trim_memory).await;
-        }
-        sent
-    }
-
-    async fn send_rows(&self, out: &mut Out, rows: Vec<ShortRow>, json: bool) -> io::Result<()> {
-        if !json {
-            return out.last(&Reply::Rows { rows }).await;
-        }
-        let document = tasks::blocking(move || {
-            let rows: Vec<&Row> = rows.iter().map(|one| &one.row).collect();
-            serde_json::to_vec(&rows).expect("rows have string keys")
-        });
-        out.send(&Frame::Document(document.await)).await?;
-        out.last(&Reply::End).await
-    }
-
     pub(super) async fn show(&self, out: &mut Out, target: String, at: Option<Moment>) -> io::Result<()> {
         let Some(moment) = at else {
             let answer = self.look_at(target).await;

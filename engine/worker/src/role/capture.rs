@@ -110,6 +110,11 @@ impl Capture {
         }
     }
 
+    /// Width and height of the job's terminal; `None` without one.
+    pub(super) fn terminal_size(&self) -> Option<(u16, u16)> {
+        self.wires.terminal.as_ref().and_then(|terminal| sys::window_size(terminal).ok())
+    }
+
     /// Reads a buffer full, or what there is. Whether there may be more.
     fn read(&mut self) -> bool {
         let Some(mut output) = self.wires.output.as_ref() else { return false };

@@ -34,6 +34,8 @@ pub(super) struct Holder {
     connections: Connections,
     capture: Capture,
     ending: Ending,
+    /// The last reply that was typed.
+    delivered: u64,
     /// The supervisor has the exit; the worker is not needed any more.
     is_dismissed: bool,
     /// The machine is going down; the worker does not linger.
@@ -63,6 +65,7 @@ impl Holder {
             connections: Connections::default(),
             capture,
             ending,
+            delivered: 0,
             is_dismissed: false,
             is_terminated: false,
             idle_from: None,
@@ -173,8 +176,28 @@ impl Holder {
                     self.connections.tell(index, &FromWorker::InputRefused);
                 }
             }
+            ToWorker::Deliver { id, bytes } => {
+                let answer = self.deliver(id, &bytes.0);
+                self.connections.tell(index, &answer);
+            }
             ToWorker::Config(_) | ToWorker::Unknown => {}
         }
+    }
+
+    /// Types a reply once, however often it is told to.
+    fn deliver(&mut self, id: u64, bytes: &[u8]) -> FromWorker {
+        if self.delivered >= id {
+            return FromWorker::Delivered { id };
+        }
+        let refused = |why: &str| FromWorker::DeliveryRefused { id, why: why.into() };
+        if !self.capture.takes_input() {
+            return refused("there is no terminal to type it into");
+        }
+        if let Err(InputRefused) = self.capture.type_in(bytes) {
+            return refused("the job does not read what was typed before");
+        }
+        self.delivered = id;
+        FromWorker::Delivered { id }
     }
 
     fn read_signals(&mut self) {
@@ -200,6 +223,7 @@ impl Holder {
             child: self.child(),
             output_end: self.capture.end(),
             exit: exit.cloned(),
+            terminal: self.capture.terminal_size(),
         };
         let mut greeting = vec![FromWorker::Hello(Box::new(hello))];
         greeting.extend(self.child().map(FromWorker::Running));

@@ -45,7 +45,7 @@ fn main() -> ExitCode {
             folders_deeper_than_a_socket_address_work, without_the_lock_nothing_starts;
         output: a_terminal_keeps_every_byte, pipes_keep_every_byte, a_large_output_keeps_its_ends,
             nothing_waits_for_a_key, the_terminal_has_the_size_that_was_asked_for,
-            a_follower_hears_of_growth_and_reads_it, a_full_terminal_can_be_typed_into_and_resized,
+            a_follower_hears_of_growth_and_reads_it, a_reply_is_typed_once, a_full_terminal_can_be_typed_into_and_resized,
             a_lot_of_output_just_before_the_end_is_kept;
         endings: codes_and_signals_are_as_they_were, the_exit_is_on_disk_before_it_is_told,
             a_background_process_does_not_delay_the_exit, daemons_are_swept_at_the_exit,

@@ -2,7 +2,7 @@
 
 use decklog_worker::{Chunk, Config, FromWorker, OutputMode, OutputReader, ToWorker};
 
-use crate::support::Job;
+use crate::support::{Client, Job, eventually};
 
 pub(crate) fn a_terminal_keeps_every_byte() {
     let mut job = Job::new();
@@ -127,4 +127,39 @@ pub(crate) fn a_lot_of_output_just_before_the_end_is_kept() {
         assert_eq!(exit.output_end, 3_000_003, "{output:?}");
         assert!(job.output().ends_with(b"xend"), "{output:?}");
     }
+}
+
+pub(crate) fn a_reply_is_typed_once() {
+    let mut job = Job::new();
+    let script = "read one; echo got $one; read two; echo got $two; while ! test -e go; do sleep 0.01; done";
+    let mut client = job.start(&Config { output: OutputMode::Tty, ..job.shell(script) });
+    client.running();
+    let deliver = |client: &mut Client, id: u64, text: &str| {
+        client.send(&ToWorker::Deliver { id, bytes: format!("{text}\r").into_bytes().into() });
+        client.wait_for(|message| match message {
+            FromWorker::Delivered { id: delivered } => Some(*delivered == id),
+            FromWorker::DeliveryRefused { .. } => Some(false),
+            _ => None,
+        })
+    };
+    assert!(deliver(&mut client, 7, "a"));
+    assert!(deliver(&mut client, 7, "a"));
+    // By another supervisor, after the first one has gone.
+    drop(client);
+    let mut client = job.connect();
+    assert_eq!(client.hello().terminal, Some((80, 24)));
+    assert!(deliver(&mut client, 7, "a"));
+    assert!(deliver(&mut client, 9, "b"));
+    eventually("both replies", || job.text().contains("got b").then_some(()));
+    assert_eq!(job.text().matches("got a").count(), 1);
+    std::fs::write(job.folder.path().join("go"), "").unwrap();
+    assert_eq!(client.exited().code, Some(0));
+    assert!(!deliver(&mut client, 11, "c"), "nobody is there to read it");
+
+    let mut job = Job::new();
+    let mut client = job.start(&job.shell("sleep 3600"));
+    client.running();
+    assert!(!deliver(&mut client, 1, "a"), "it has no terminal to type into");
+    client.send(&ToWorker::Kill);
+    client.exited();
 }
