@@ -1,10 +1,12 @@
 //! `daemon`: the supervisor itself, and how verbs find it.
 
+#![expect(clippy::disallowed_methods, reason = "a shell between the test and the verb is what is tested")]
+
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::support::{Instance, is_running};
+use crate::support::{Instance, is_running, number};
 
 #[test]
 fn asking_for_its_status_starts_none() {
@@ -217,4 +219,30 @@ fn a_damaged_log_is_said_and_verified_without_one() {
     assert_eq!((found.code, &found.json()["ok"]), (1, &false.into()), "{found:?}");
     assert!(found.json()["firstBad"]["what"].is_string(), "{found:?}");
     assert_eq!(instance.run(&["verify"]).code, 1);
+}
+
+#[test]
+fn neither_supervisor_nor_job_keeps_what_the_first_client_had_open() {
+    let instance = Instance::new();
+    let lock = instance.folder().join("lock");
+    let mut shell = std::process::Command::new("/bin/sh");
+    shell.env_clear().env("PATH", std::env::var("PATH").unwrap());
+    shell.env("DECKLOG_HOME", instance.home()).env("HOME", instance.folder());
+    let script = format!(
+        "exec 9>{}; {} dispatch --name keeps --exec 'ls -l /proc/self/fd; sleep 3600'",
+        lock.display(),
+        env!("CARGO_BIN_EXE_decklog")
+    );
+    assert!(shell.args(["-c", &script]).stdout(std::process::Stdio::null()).status().unwrap().success());
+    let row = instance.row("keeps");
+    for pid in [instance.supervisor(), number(&row, "workerPid") as i32, number(&row, "pid") as i32] {
+        for item in std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten() {
+            assert_ne!(
+                std::fs::read_link(item.path()).ok().as_deref(),
+                Some(lock.as_path()),
+                "process {pid}"
+            );
+        }
+    }
+    instance.run(&["stop", "keeps"]).code(0);
 }
