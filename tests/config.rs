@@ -38,6 +38,23 @@ fn a_finished_job_leaves_the_roster_and_history_stays() {
     assert_eq!(kinds.last(), Some(&"Reaped"));
 }
 
+#[test]
+fn output_is_removed_after_its_retention_and_said_to_be() {
+    let instance = configured("[timers]\nfinished_job = \"50ms\"\n[retention]\noutput = \"300ms\"\n");
+    let goes = instance.exec("echo here");
+    let stays = instance.ok(&["dispatch", "--quiet", "--pin", "--exec", "echo kept"]).trim().to_owned();
+    instance.finished(&[goes.clone(), stays.clone()]);
+    let folder = instance.home().join("jobs").join(&goes);
+    instance.until("its folder is gone", || !folder.exists());
+    let said = instance.fails(1, &["logs", &goes]);
+    assert!(said.contains("is not there any more"), "{said}");
+    assert!(instance.fails(4, &["respawn", &goes]).contains("expired"));
+    assert_eq!(instance.run(&["logs", &stays]).code(0).text(), "kept\n");
+    let history = instance.ok(&["history", &goes]);
+    assert!(history.contains("what it printed and its environment were removed"), "{history}");
+    assert_eq!(instance.run(&["verify"]).code, 0);
+}
+
 /// The supervisor is dead when the row is due: it leaves at recovery, once.
 #[test]
 fn a_deadline_that_passed_unwatched_fires_at_recovery() {

@@ -6,6 +6,8 @@
 mod change;
 #[path = "verbs/daemon.rs"]
 mod daemon;
+#[path = "verbs/digest.rs"]
+mod digest;
 #[path = "verbs/dispatch.rs"]
 mod dispatch;
 #[path = "verbs/look.rs"]

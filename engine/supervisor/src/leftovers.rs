@@ -1,5 +1,6 @@
-//! Folders of sessions that never came to be: a supervisor that died between making a session's folder and recording
-//! its dispatch left one behind. Nothing in the log knows it, and nothing was ever started in it.
+//! Folders that should not be there. A supervisor that died between making a session's folder and recording its dispatch
+//! left one behind: nothing in the log knows it, and nothing was ever started in it. One that died between recording
+//! that output is removed and removing it left another.
 
 use std::fs;
 use std::path::Path;
@@ -27,9 +28,11 @@ pub(crate) async fn sweep(jobs: std::path::PathBuf, handle: ToCoreHandle, journa
     })
     .await;
     let Some(roster) = handle.roster().await else { return };
-    let removed = tasks::blocking(move || remove_unknown(&jobs, &candidates, &roster)).await;
+    let removed = tasks::blocking(move || remove(&jobs, &candidates, &roster)).await;
     if removed > 0 {
-        journal.note(format!("removed {removed} folders of sessions that were never dispatched"));
+        journal.note(format!(
+            "removed {removed} folders of sessions that were never dispatched, or whose time was over"
+        ));
     }
 }
 
@@ -47,15 +50,19 @@ fn old_folders(jobs: &Path, now: Time) -> Vec<SessionId> {
         .collect()
 }
 
-fn remove_unknown(jobs: &Path, candidates: &[SessionId], roster: &Roster) -> usize {
-    let unknown = candidates.iter().filter(|id| roster.get(**id).is_none());
-    let folders = unknown.map(|id| JobDir::new(jobs.join(id.to_string())));
+fn remove(jobs: &Path, candidates: &[SessionId], roster: &Roster) -> usize {
+    let is_left_over = |id: &SessionId, folder: &JobDir| match roster.get(*id) {
+        Some(session) => session.output_gone,
+        None => !folder.run(1).path().exists(),
+    };
+    let folders = candidates.iter().map(|id| (id, JobDir::new(jobs.join(id.to_string()))));
     folders
-        .filter(|folder| {
-            let never_ran = !folder.run(1).path().exists();
+        .filter(|(id, folder)| {
             // Held while it is taken away: nobody can begin anything in it.
             let lock = Lock::try_take(&folder.lock());
-            never_ran && matches!(lock, Ok(Some(_))) && fs::remove_dir_all(folder.path()).is_ok()
+            is_left_over(id, folder)
+                && matches!(lock, Ok(Some(_)))
+                && fs::remove_dir_all(folder.path()).is_ok()
         })
         .count()
 }
@@ -79,7 +86,7 @@ mod tests {
         let mut found = old_folders(jobs.path(), Time(clock::wall().0 + 120_000));
         found.sort();
         assert_eq!(found, [id(1), id(2), id(3)]);
-        assert_eq!(remove_unknown(jobs.path(), &found, &Roster::default()), 1);
+        assert_eq!(remove(jobs.path(), &found, &Roster::default()), 1);
         assert!(!jobs.path().join(id(1).to_string()).exists());
         drop(held);
     }

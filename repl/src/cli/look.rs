@@ -187,6 +187,28 @@ pub(crate) struct History {
     pub(crate) json: bool,
 }
 
+pub(super) const DIGEST_MANUAL: &str = "\
+Without --since and --until it is remembered that you looked: the next digest begins there.
+
+Examples:
+  decklog digest
+  decklog digest --since 'yesterday 18:00'
+  decklog digest --since 8h --until 1h --json";
+
+/// What happened since you last looked, or between two moments
+#[derive(Debug, Args)]
+pub(crate) struct Digest {
+    /// After this TIME; since you last looked if not given
+    #[arg(long, value_name = "TIME", value_parser = values::time, allow_hyphen_values = true)]
+    pub(crate) since: Option<Moment>,
+    /// Up to this TIME; now if not given
+    #[arg(long, value_name = "TIME", value_parser = values::time, allow_hyphen_values = true)]
+    pub(crate) until: Option<Moment>,
+    /// Print it as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 pub(super) const VERIFY_MANUAL: &str = "\
 A log that is too damaged for a supervisor to start is checked without one.
 

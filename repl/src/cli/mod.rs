@@ -18,7 +18,7 @@ pub(crate) use values::event_kind;
 pub(crate) use change::{Group, Rename, Respawn, Restore, Rm, Stop, These};
 pub(crate) use daemon::{Daemon, DaemonVerb, Logs as DaemonLogs};
 pub(crate) use dispatch::Dispatch;
-pub(crate) use look::{History, Logs, Ls, Show, Verify, Wait, Why};
+pub(crate) use look::{Digest, History, Logs, Ls, Show, Verify, Wait, Why};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -116,6 +116,9 @@ pub(crate) enum Verb {
     /// The log: everything that happened, to one session or to all
     #[command(after_help = look::HISTORY_MANUAL)]
     History(History),
+    /// What happened since you last looked, or between two moments
+    #[command(after_help = look::DIGEST_MANUAL)]
+    Digest(Digest),
     /// Check every record, the chain, the snapshots and the fold
     #[command(after_help = look::VERIFY_MANUAL)]
     Verify(Verify),

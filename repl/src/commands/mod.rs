@@ -5,6 +5,7 @@
 mod change;
 mod daemon;
 mod demo;
+mod digest;
 mod dispatch;
 mod filter;
 mod history;
@@ -62,6 +63,7 @@ fn run_verb(verb: Verb, console: &mut Console) -> Result<u8, Failure> {
         Verb::Rm(args) => change::rm(args, console),
         Verb::Restore(args) => change::restore(args, console),
         Verb::History(args) => history::run(args, console),
+        Verb::Digest(args) => digest::run(&args, console),
         Verb::Verify(args) => verify::run(&args, console),
         Verb::Daemon(args) => daemon::run(args.verb, console),
         Verb::Demo => demo::run(console),

@@ -78,18 +78,33 @@ impl Group {
     }
 }
 
+const COLUMNS: [Column; 8] = [
+    Column::Mark,
+    Column::Left,
+    Column::Name,
+    Column::Left,
+    Column::Gives,
+    Column::Left,
+    Column::Spare,
+    Column::Right,
+];
+
+/// Rows under headings of their own; of how many each group is the first part.
+pub(crate) fn groups(groups: &[(&str, &[ShortRow], u64)], style: Style) -> String {
+    let mut lines = Vec::new();
+    for (heading, rows, count) in groups.iter().filter(|(_, rows, _)| !rows.is_empty()) {
+        lines.push(Line::Heading((*heading).into(), Paint::Bold));
+        lines.extend(rows.iter().map(line));
+        let more = count.saturating_sub(rows.len() as u64);
+        if more > 0 {
+            lines.push(Line::Heading(format!("… {more} more"), Paint::Dim));
+        }
+    }
+    table::render(&COLUMNS, &lines, style)
+}
+
 /// The rows as a screen. No rows: the empty text.
 pub(crate) fn screen(rows: &[ShortRow], extent: Extent, style: Style) -> String {
-    let columns = [
-        Column::Mark,
-        Column::Left,
-        Column::Name,
-        Column::Left,
-        Column::Gives,
-        Column::Left,
-        Column::Spare,
-        Column::Right,
-    ];
     let mut lines = Vec::new();
     for group in Group::ALL {
         let mut rows: Vec<_> = rows.iter().filter(|row| Group::of(&row.row) == group).collect();
@@ -105,7 +120,7 @@ pub(crate) fn screen(rows: &[ShortRow], extent: Extent, style: Style) -> String 
     if let Extent::Listed { left_out: left_out @ 1.. } = extent {
         lines.push(Line::Heading(format!("… {left_out} more finished (decklog ls --all)"), Paint::Dim));
     }
-    table::render(&columns, &lines, style)
+    table::render(&COLUMNS, &lines, style)
 }
 
 /// When it ended, or was found to have ended: both are written so that they sort as text.
