@@ -5,6 +5,7 @@
 
 mod ending;
 mod found;
+mod spare;
 mod task;
 
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ use tokio::time::sleep;
 
 pub(crate) use ending::last_output;
 use found::Sight;
+pub(crate) use spare::Spare;
 
 use crate::core::ToCore;
 use crate::journal::Journal;
@@ -41,6 +43,7 @@ struct Shared {
     journal: Journal,
     to_core: mpsc::UnboundedSender<ToCore>,
     table: Mutex<Table>,
+    spare: spare::Keeper,
 }
 
 #[derive(Default)]
@@ -118,20 +121,42 @@ pub(crate) struct Growth {
 
 impl Hosting {
     pub(crate) fn new(instance: Instance, journal: Journal, to_core: mpsc::UnboundedSender<ToCore>) -> Self {
-        let table = Mutex::new(Table::default());
-        Self { shared: Arc::new(Shared { instance, journal, to_core, table }) }
+        let (table, spare) = (Mutex::new(Table::default()), spare::Keeper::default());
+        Self { shared: Arc::new(Shared { instance, journal, to_core, table, spare }) }
     }
 
     pub(crate) fn instance(&self) -> &Instance {
         &self.shared.instance
     }
 
-    /// Starts a worker for a session whose dispatch is not durable yet. It starts nothing until it is told. Blocks for
-    /// a fraction of a millisecond; that it fails costs nothing but the head start.
-    pub(crate) fn prepare(&self, session: SessionId, surroundings: Surroundings) {
-        let job_dir = launch::job_dir(&self.shared.instance.home, session);
-        let Ok(Some(lock)) = Lock::try_take(&job_dir.lock()) else { return };
-        if let Ok(spawned) = task::spawn(&job_dir, lock) {
+    /// The worker that was started before anybody asked for it, if there is one.
+    pub(crate) fn take_spare(&self) -> Option<Spare> {
+        self.shared.spare.take()
+    }
+
+    /// Starts a worker for the next session that is dispatched, unless there is one.
+    pub(crate) fn keep_spare(&self) {
+        let hosting = self.clone();
+        tasks::start(async move {
+            tasks::blocking(move || hosting.shared.spare.fill(&hosting.shared.instance)).await;
+        });
+    }
+
+    /// Lets the worker go that nobody asked for. Nothing of it stays.
+    pub(crate) async fn end_spare(&self) {
+        let hosting = self.clone();
+        tasks::blocking(move || hosting.shared.spare.close()).await;
+    }
+
+    /// Has a worker ready for a session whose dispatch is not durable yet: this one, or a new one. It starts nothing
+    /// until it is told. Blocks for a fraction of a millisecond; that it fails costs nothing but the head start.
+    pub(crate) fn prepare(&self, session: SessionId, spare: Option<Spare>, surroundings: Surroundings) {
+        let start = || {
+            let job_dir = launch::job_dir(&self.shared.instance.home, session);
+            let lock = Lock::try_take(&job_dir.lock()).ok()??;
+            task::spawn(&job_dir, lock).ok()
+        };
+        if let Some(spawned) = spare.map(Spare::into_worker).or_else(start) {
             self.table().ready.insert(session, Ready { spawned, surroundings });
         }
     }

@@ -16,6 +16,13 @@ use crate::files;
 /// How long a worker stays after the end of its job while nobody is connected. Its exit file makes leaving safe.
 const LINGER_MS: u64 = 30_000;
 
+/// An id for a session that is to be: random.
+pub(crate) fn new_id() -> Result<SessionId, getrandom::Error> {
+    let mut id = [0; 16];
+    getrandom::fill(&mut id)?;
+    Ok(SessionId(id))
+}
+
 /// The folder of a session.
 pub(crate) fn job_dir(home: &Home, session: SessionId) -> JobDir {
     JobDir::new(home.job(&session.to_string()))

@@ -274,6 +274,7 @@ impl Opened {
         bound.remove();
         match ended {
             Ended::Stopped => {
+                hosts.end_spare().await;
                 hosts.recorded_are_told().await;
                 // Its submitter is gone with the core: it commits what waits, settles and ends.
                 let _ = tasks::blocking(move || commit_thread.join()).await;

@@ -7,7 +7,6 @@ use decklog_engine::actor::{Actor, ActorKind};
 use decklog_engine::command::{Command, Dispatch, Refusal};
 use decklog_engine::dispatcher::{Answer, Input, ShutdownMode, Unresolved, WaitGoal};
 use decklog_engine::event::JobCommand;
-use decklog_engine::id::SessionId;
 use decklog_engine::name;
 use decklog_engine::session::State;
 use decklog_protocol::message::{
@@ -19,6 +18,7 @@ use tokio::sync::oneshot;
 use super::Server;
 use super::out::Out;
 use super::rows::row;
+use crate::hosting::Spare;
 use crate::launch::{self, Surroundings};
 use crate::{clock, place, tasks};
 
@@ -98,7 +98,11 @@ impl Server {
         let (sender, receiver) = oneshot::channel();
         let server = self.clone();
         // A task of its own: once asked for it is done whole, also when the client does not wait for the answer.
-        tasks::start(async move { drop(sender.send(server.dispatch_whole(actor, request).await)) });
+        tasks::start(async move {
+            let answer = server.dispatch_whole(actor, request).await;
+            drop(sender.send(answer));
+            server.hosting.keep_spare();
+        });
         match receiver.await {
             Ok(Ok(Some(answer))) => self.reply(out, answer).await,
             Ok(Err(text)) => out.fail(text).await,
@@ -116,9 +120,14 @@ impl Server {
         if let Err(refusal) = check(&request) {
             return Ok(Some(Answer::Refused(vec![refusal])));
         }
-        let mut id = [0; 16];
-        getrandom::fill(&mut id).map_err(|error| format!("no random id: {error}"))?;
-        let id = SessionId(id);
+        // One that has to wait needs no worker yet.
+        let cap = config.policy.live_jobs as usize;
+        let waits = !request.after.is_empty() || (cap > 0 && self.hosting.count() >= cap);
+        let spare = if waits { None } else { self.hosting.take_spare() };
+        let id = match &spare {
+            Some(spare) => spare.session(),
+            None => launch::new_id().map_err(|error| format!("no random id: {error}"))?,
+        };
         let mut dispatched = request.dispatched();
         if actor.kind == ActorKind::Agent {
             dispatched.parent = actor.name.parse().ok();
@@ -127,10 +136,14 @@ impl Server {
         let (hosting, job_dir) = (self.hosting.clone(), launch::job_dir(&self.home, id));
         let cwd: PathBuf = Raw(dispatched.cwd.0.clone()).as_path().into();
         dispatched.place = tasks::blocking(move || {
-            launch::keep(&job_dir, &surroundings)
-                .map_err(|error| format!("cannot make {}: {error}", job_dir.path().display()))?;
-            // On its way while the intent becomes durable; it starts nothing before it is told to.
-            hosting.prepare(id, surroundings);
+            if let Err(error) = launch::keep(&job_dir, &surroundings) {
+                spare.into_iter().for_each(Spare::end);
+                return Err(format!("cannot make {}: {error}", job_dir.path().display()));
+            }
+            if !waits {
+                // On its way while the intent becomes durable; it starts nothing before it is told to.
+                hosting.prepare(id, spare, surroundings);
+            }
             Ok::<_, String>(place::of(&cwd))
         })
         .await?;
