@@ -152,6 +152,44 @@ impl Iterator for Lives {
     }
 }
 
+/// A log that holds so many finished jobs, all of them on the roster.
+pub fn finished(sessions: usize) -> impl Iterator<Item = Record> {
+    let mut random = 0x0dec_1095;
+    let first = (None, None, Actor::supervisor(), supervisor_started());
+    let lives = (0..sessions).flat_map(move |number| {
+        let id = u128::from(next_random(&mut random)) << 64 | u128::from(next_random(&mut random));
+        let (session, run) = (Some(SessionId(id.to_be_bytes())), Some(1));
+        let (process, worker) = (1, 2);
+        let named = |pid| ProcessName { pid, start_ticks: number as u64 };
+        let user = || Actor::user("maintainer", "cli");
+        let dispatched = Dispatched { pinned: false, key: None, ..dispatched(number) };
+        let ended = exited(ExitStatus::Code(0), next_random(&mut random));
+        let (outcome, reason, text) = (OutcomeKind::Done, ReasonKind::Exit, "exited with 0".into());
+        [
+            (session, None, user(), dispatched.into()),
+            (session, run, user(), RunIntended {}.into()),
+            (
+                session,
+                run,
+                Actor::worker(),
+                Started { process: named(process), worker: named(worker) }.into(),
+            ),
+            (session, run, Actor::worker(), ended.into()),
+            (session, run, Actor::worker(), Finished { outcome, reason, text }.into()),
+        ]
+    });
+    std::iter::once(first).chain(lives).zip(1..).map(|((session, run, actor, event), seq)| Record {
+        seq,
+        at: Time(FIRST_MS + seq),
+        happened_at: None,
+        actor,
+        session,
+        run,
+        cause: Cause::Unknown,
+        event,
+    })
+}
+
 fn live_on(life: &mut Life, number: usize, seq: Seq, random: u64) -> (Actor, Event) {
     let user = || Actor::user("maintainer", "cli");
     let one_in = |chance: u64| random.is_multiple_of(chance);

@@ -34,7 +34,7 @@ use crate::settle::settle;
 use crate::time::Time;
 use crate::timers;
 
-pub use answers::{Answer, Reached, Shown, Unresolved, resolve};
+pub use answers::{Answer, Reached, Shown, Unresolved, fold, resolve};
 pub use io::{Effect, Input, Launch, Look, ShutdownMode, Token};
 pub use recovery::Boot;
 pub use waits::{WaitFor, WaitGoal};

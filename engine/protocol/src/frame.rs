@@ -16,7 +16,7 @@ pub enum Frame {
     Message(Vec<u8>),
     /// Bytes of a session's output.
     Output(Vec<u8>),
-    /// JSON for standard output, as the contract writes it: passed on as it is.
+    /// JSON for standard output, as the contract writes it, or a part of it: passed on as it is.
     Document(Vec<u8>),
 }
 

@@ -302,7 +302,7 @@ pub enum Reply {
         /// The rows, oldest dispatch first.
         rows: Vec<ShortRow>,
     },
-    /// The roster.
+    /// The roster, or a part of it: more of it may follow, until [`Reply::End`].
     Roster {
         /// The rows, oldest dispatch first.
         rows: Vec<ShortRow>,

@@ -138,22 +138,7 @@ impl Dispatcher {
     /// The rows of the roster, less all but the newest finished ones; and how many that leaves out.
     fn listed(&self, finished_most: Option<usize>) -> (Vec<Shown>, usize) {
         let mut sessions: Vec<&Arc<Session>> = self.roster.listed().collect();
-        let folds = |session: &Session| session.state().is_finished() && !session.pinned;
-        let ended_at = |session: &Session| session.finished_at().unwrap_or(session.updated.at);
-        let mut ends: Vec<_> = sessions
-            .iter()
-            .filter(|session| folds(session))
-            .map(|session| (ended_at(session), session.created.seq))
-            .collect();
-        let left_out = ends.len().saturating_sub(finished_most.unwrap_or(usize::MAX));
-        if left_out > 0 {
-            ends.sort_unstable();
-            let first_that_stays = ends.get(left_out).copied();
-            let stays = |session: &Session| {
-                first_that_stays.is_some_and(|first| (ended_at(session), session.created.seq) >= first)
-            };
-            sessions.retain(|session| !folds(session) || stays(session));
-        }
+        let left_out = fold(&mut sessions, |session| session, finished_most);
         (sessions.into_iter().map(|session| Shown::of(&self.roster, session)).collect(), left_out)
     }
 
@@ -161,6 +146,27 @@ impl Dispatcher {
     pub(super) fn resolve(&self, targets: &[String]) -> Result<Vec<SessionId>, Vec<Unresolved>> {
         resolve(&self.roster, targets)
     }
+}
+
+/// Takes out all but the newest of the listed rows that have finished and are not pinned; how many that were.
+pub fn fold<T>(
+    sessions: &mut Vec<T>,
+    session: impl Fn(&T) -> &Session,
+    finished_most: Option<usize>,
+) -> usize {
+    let folds = |session: &Session| session.state().is_finished() && !session.pinned && session.is_listed();
+    let age = |session: &Session| (session.finished_at().unwrap_or(session.updated.at), session.created.seq);
+    let mut ages: Vec<_> = sessions.iter().map(&session).filter(|one| folds(one)).map(age).collect();
+    let left_out = ages.len().saturating_sub(finished_most.unwrap_or(usize::MAX));
+    if left_out > 0 {
+        ages.sort_unstable();
+        let first_that_stays = ages.get(left_out);
+        sessions.retain(|one| {
+            let one = session(one);
+            !folds(one) || first_that_stays.is_some_and(|first| age(one) >= *first)
+        });
+    }
+    left_out
 }
 
 /// All of these, each once, in the order given; or everything that is wrong with them.

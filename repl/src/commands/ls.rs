@@ -17,26 +17,26 @@ pub(super) fn run(args: &Ls, console: &mut Console) -> Result<u8, Failure> {
     let home = surroundings::home()?;
     let request = request(args)?;
     let listed = client::with_attempts(&request, || {
+        let mut listed = Listed::default();
         let mut answers = client::ask(&home, &request, IfNone::Start, Patience::Soon)?;
-        loop {
-            match answers.next()? {
-                Some(Incoming::Document(document)) => return Ok(Listed::Document(document)),
-                Some(Incoming::Reply(Reply::Roster { rows, left_out })) => {
-                    return Ok(Listed::Rows(rows, left_out));
+        while let Some(answer) = answers.next()? {
+            match answer {
+                Incoming::Document(part) => listed.document.extend_from_slice(&part),
+                Incoming::Reply(Reply::Roster { rows, left_out }) => {
+                    listed.rows.extend(rows);
+                    listed.left_out = left_out;
                 }
-                Some(Incoming::Reply(Reply::Progress { .. })) => {}
+                Incoming::Reply(Reply::Progress { .. }) => {}
                 _ => return Err(Trouble::Said(unexpected("a list was answered with something else"))),
             }
         }
+        Ok(listed)
     })?;
-    match listed {
-        Listed::Document(document) => {
-            console.bytes(&document)?;
-            if !document.ends_with(b"\n") {
-                console.bytes(b"\n")?;
-            }
-        }
-        Listed::Rows(rows, left_out) => show(&rows, left_out, args, console)?,
+    if args.json {
+        console.bytes(&listed.document)?;
+        console.bytes(b"\n")?;
+    } else {
+        show(&listed.rows, listed.left_out, args, console)?;
     }
     Ok(0)
 }
@@ -55,9 +55,12 @@ fn request(args: &Ls) -> Result<Request, Failure> {
     })
 }
 
-enum Listed {
-    Document(Vec<u8>),
-    Rows(Vec<ShortRow>, u64),
+/// What came: a document, or rows.
+#[derive(Default)]
+struct Listed {
+    document: Vec<u8>,
+    rows: Vec<ShortRow>,
+    left_out: u64,
 }
 
 fn show(rows: &[ShortRow], left_out: u64, args: &Ls, console: &mut Console) -> Result<(), Failure> {

@@ -1,22 +1,29 @@
 //! The roster: all of it or some rows, for people or as a document; now or as it was.
 
 use std::io;
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use decklog_engine::dispatcher::{Answer, Input, Look, Shown};
+use decklog_engine::dispatcher::{Answer, Input, Look, Shown, fold};
 use decklog_engine::raw::Raw;
 use decklog_engine::session::Session;
+use decklog_engine::time::Time;
 use decklog_protocol::filter::{NotATerm, Term};
 use decklog_protocol::frame::Frame;
+use decklog_protocol::home::Home;
 use decklog_protocol::message::{Moment, Reply, ShortRow};
 use decklog_protocol::row::Row;
 
 use super::Server;
 use super::out::Out;
 use super::rows::{ROWS_AT_ONCE, row};
+use crate::hosting::last_output;
 use crate::store::StoreError;
-use crate::{clock, tasks};
+use crate::{clock, launch, tasks};
+
+/// So many rows go out together.
+const ROWS_A_FRAME: usize = 256;
 
 /// Which rows are wanted.
 pub(super) struct Selection {
@@ -47,32 +54,73 @@ impl Selection {
         let inside = self.folders.iter().any(|folder| Path::new(&row.cwd).starts_with(folder));
         self.terms.iter().all(|term| term.matches(row)) && (self.folders.is_empty() || inside)
     }
+}
 
-    /// Picks the rows that are wanted; how many finished ones that leaves out besides.
-    fn pick(&self, rows: &mut Vec<ShortRow>) -> usize {
-        rows.retain(|one| self.wants(&one.row));
-        let folds = |row: &Row| {
-            matches!(row.state.as_str(), "done" | "failed" | "stopped") && !row.pinned && row.left.is_none()
-        };
-        // Both are written so that they sort as text.
-        let ended_at = |row: &Row| row.finished_at.clone().unwrap_or_else(|| row.updated_at.clone());
-        let mut ends: Vec<_> = rows
-            .iter()
-            .enumerate()
-            .filter(|(_, one)| folds(&one.row))
-            .map(|(place, one)| (ended_at(&one.row), place))
-            .collect();
-        let left_out = ends.len().saturating_sub(self.finished_most.unwrap_or(usize::MAX));
-        ends.sort_unstable();
-        let mut out: Vec<usize> = ends.into_iter().take(left_out).map(|(_, place)| place).collect();
-        out.sort_unstable();
-        let mut place = 0;
-        rows.retain(|_| {
-            place += 1;
-            out.binary_search(&(place - 1)).is_err()
-        });
-        left_out
+/// The sessions to be listed, and what their rows are made of. A row is made when it is sent: all of them at once would
+/// take more memory than the roster itself.
+struct Listing {
+    sessions: Vec<Shown>,
+    left_out: usize,
+    /// The moment, for ages.
+    at: Time,
+    watched: bool,
+    /// Where what still runs is summed up from; of the past nothing is.
+    home: Option<Home>,
+}
+
+impl Listing {
+    fn row(&self, shown: &Shown) -> ShortRow {
+        let mut one = row(shown, self.at, self.watched);
+        if let (Some(home), Some(run)) = (&self.home, shown.session.run_key())
+            && shown.session.is_live()
+        {
+            one.row.summary = last_output(&launch::job_dir(home, run.session).run(u64::from(run.run))).1;
+        }
+        one
     }
+
+    /// Keeps the sessions that are wanted, and of those that have finished only the newest.
+    fn pick(&mut self, selection: &Selection) {
+        let sessions = mem::take(&mut self.sessions);
+        let wanted = |shown: &Shown| selection.is_everything() || selection.wants(&self.row(shown).row);
+        self.sessions = sessions.into_iter().filter(wanted).collect();
+        self.left_out += fold(&mut self.sessions, |shown| &shown.session, selection.finished_most);
+    }
+
+    /// Sends every row, some at a time. Blocks.
+    fn send(&self, json: bool, send: &mut dyn FnMut(Frame) -> bool) {
+        let mut parts = self.sessions.chunks(ROWS_A_FRAME).peekable();
+        let mut open: &[u8] = b"[";
+        while let Some(part) = parts.next() {
+            let rows: Vec<ShortRow> = part.iter().map(|shown| self.row(shown)).collect();
+            let frame = if json {
+                Frame::Document(document(&rows, mem::replace(&mut open, b","), parts.peek().is_none()))
+            } else {
+                Frame::message(&Reply::Roster { rows, left_out: self.left_out as u64 })
+            };
+            if !send(frame) {
+                return;
+            }
+        }
+        if self.sessions.is_empty() {
+            let left_out = self.left_out as u64;
+            let nothing = Reply::Roster { rows: Vec::new(), left_out };
+            send(if json { Frame::Document(b"[]".to_vec()) } else { Frame::message(&nothing) });
+        }
+    }
+}
+
+/// A part of an array: what stands before its first row, its rows, and the end of the array if it is the last.
+fn document(rows: &[ShortRow], open: &[u8], last: bool) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(rows.len() * 1536);
+    for (place, one) in rows.iter().enumerate() {
+        bytes.extend_from_slice(if place == 0 { open } else { b"," });
+        serde_json::to_writer(&mut bytes, &one.row).expect("rows have string keys");
+    }
+    if last {
+        bytes.push(b']');
+    }
+    bytes
 }
 
 impl Server {
@@ -84,18 +132,19 @@ impl Server {
         json: bool,
         selection: Selection,
     ) -> io::Result<()> {
-        let (rows, left_out) = match at {
-            None => match self.present(all, &selection).await {
-                Some(rows) => rows,
+        let listing = match at {
+            None => match self.present(all, selection).await {
+                Some(listing) => listing,
                 None => return out.closing().await,
             },
             Some(moment) => match self.past(all, moment, selection).await {
-                Ok(rows) => rows,
+                Ok(listing) => listing,
                 Err(error) => return out.fail(error.to_string()).await,
             },
         };
-        let many = rows.len() > ROWS_AT_ONCE;
-        let sent = send(out, rows, left_out, json).await;
+        let many = listing.sessions.len() > ROWS_AT_ONCE;
+        out.stream(move |send| listing.send(json, send)).await?;
+        let sent = out.last(&Reply::End).await;
         if many {
             // What a long list took is given back to the system: it is asked for seldom, and the supervisor stays.
             tasks::blocking(decklog_worker::trim_memory).await;
@@ -104,54 +153,45 @@ impl Server {
     }
 
     /// The rows as they are; `None` if the supervisor ends.
-    async fn present(&self, all: bool, selection: &Selection) -> Option<(Vec<ShortRow>, usize)> {
+    async fn present(&self, all: bool, selection: Selection) -> Option<Listing> {
         let everything = selection.is_everything();
         let finished_most = selection.finished_most.filter(|_| everything);
         let look = if all { Look::All } else { Look::Listed { finished_most } };
-        let (sessions, mut left_out) = match self.handle.ask(|token| Input::Look { token, at: look }).await? {
+        let (sessions, left_out) = match self.handle.ask(|token| Input::Look { token, at: look }).await? {
             Answer::Roster { sessions, left_out } => (sessions, left_out),
             Answer::Sessions { sessions } => (sessions, 0),
             _ => return None,
         };
-        let mut rows = self.rows(sessions).await;
-        if !everything {
-            left_out = selection.pick(&mut rows);
+        let (at, home) = (clock::wall(), Some(self.home.clone()));
+        let mut listing = Listing { sessions, left_out, at, watched: true, home };
+        if everything {
+            return Some(listing);
         }
-        Some((rows, left_out))
+        Some(
+            tasks::blocking(move || {
+                listing.pick(&selection);
+                listing
+            })
+            .await,
+        )
     }
 
     /// The rows as they were.
-    async fn past(
-        &self,
-        all: bool,
-        moment: Moment,
-        selection: Selection,
-    ) -> Result<(Vec<ShortRow>, usize), StoreError> {
+    async fn past(&self, all: bool, moment: Moment, selection: Selection) -> Result<Listing, StoreError> {
         let store = self.store.clone();
         tasks::blocking(move || {
             let past = store.at(moment, clock::wall())?;
-            let shown =
-                |session: &Arc<Session>| row(&Shown::of(&past.roster, session), past.at, past.watched);
-            let mut rows: Vec<ShortRow> = if all {
+            let shown = |session: &Arc<Session>| Shown::of(&past.roster, session);
+            let sessions = if all {
                 past.roster.all().map(shown).collect()
             } else {
                 past.roster.listed().map(shown).collect()
             };
-            let left_out = selection.pick(&mut rows);
-            Ok((rows, left_out))
+            let (at, watched) = (past.at, past.watched);
+            let mut listing = Listing { sessions, left_out: 0, at, watched, home: None };
+            listing.pick(&selection);
+            Ok(listing)
         })
         .await
     }
-}
-
-async fn send(out: &mut Out, rows: Vec<ShortRow>, left_out: usize, json: bool) -> io::Result<()> {
-    if !json {
-        return out.last(&Reply::Roster { rows, left_out: left_out as u64 }).await;
-    }
-    let document = tasks::blocking(move || {
-        let rows: Vec<&Row> = rows.iter().map(|one| &one.row).collect();
-        serde_json::to_vec(&rows).expect("rows have string keys")
-    });
-    out.send(&Frame::Document(document.await)).await?;
-    out.last(&Reply::End).await
 }
