@@ -10,6 +10,8 @@ mod daemon;
 mod dispatch;
 #[path = "verbs/look.rs"]
 mod look;
+#[path = "verbs/setup.rs"]
+mod setup;
 mod support;
 #[path = "verbs/terminal.rs"]
 mod terminal;

@@ -7,6 +7,7 @@ mod change;
 mod daemon;
 mod dispatch;
 mod look;
+mod setup;
 mod values;
 
 use std::ffi::OsString;
@@ -19,6 +20,7 @@ pub(crate) use change::{Group, Rename, Respawn, Restore, Rm, Stop, These};
 pub(crate) use daemon::{Daemon, DaemonVerb, Logs as DaemonLogs};
 pub(crate) use dispatch::Dispatch;
 pub(crate) use look::{History, Logs, Ls, Show, Verify, Wait, Why};
+pub(crate) use setup::{Completions, Man};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -124,6 +126,12 @@ pub(crate) enum Verb {
     /// Show in a few seconds that nothing is lost when the supervisor is killed
     #[command(after_help = DEMO_MANUAL)]
     Demo,
+    /// Print a script that completes words for a shell
+    #[command(after_help = setup::COMPLETIONS_MANUAL)]
+    Completions(Completions),
+    /// Print a manual page
+    #[command(after_help = setup::MAN_MANUAL)]
+    Man(Man),
     /// The version
     Version,
     /// What a verb does, its flags and exit codes, an example

@@ -3,6 +3,7 @@
 //! [`run`] takes the words of a line and returns its exit code; whoever has such a line calls it.
 
 mod change;
+mod completions;
 mod daemon;
 mod demo;
 mod dispatch;
@@ -10,6 +11,7 @@ mod filter;
 mod history;
 mod logs;
 mod ls;
+mod man;
 mod show;
 mod usage;
 mod verify;
@@ -65,6 +67,8 @@ fn run_verb(verb: Verb, console: &mut Console) -> Result<u8, Failure> {
         Verb::Verify(args) => verify::run(&args, console),
         Verb::Daemon(args) => daemon::run(args.verb, console),
         Verb::Demo => demo::run(console),
+        Verb::Completions(args) => completions::run(&args, console),
+        Verb::Man(args) => man::run(&args, console),
         Verb::Help(args) => Ok(usage::help(args.verb)),
         Verb::Version => {
             console.line(concat!("decklog ", env!("CARGO_PKG_VERSION")))?;
