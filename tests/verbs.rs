@@ -8,6 +8,8 @@ mod change;
 mod daemon;
 #[path = "verbs/dispatch.rs"]
 mod dispatch;
+#[path = "verbs/doctor.rs"]
+mod doctor;
 #[path = "verbs/look.rs"]
 mod look;
 #[path = "verbs/setup.rs"]

@@ -20,7 +20,7 @@ pub(crate) use change::{Group, Rename, Respawn, Restore, Rm, Stop, These};
 pub(crate) use daemon::{Daemon, DaemonVerb, Logs as DaemonLogs};
 pub(crate) use dispatch::Dispatch;
 pub(crate) use look::{History, Logs, Ls, Show, Verify, Wait, Why};
-pub(crate) use setup::{Completions, Man};
+pub(crate) use setup::{Completions, Doctor, Man};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -123,6 +123,9 @@ pub(crate) enum Verb {
     Verify(Verify),
     /// The supervisor: start, stop, how it does
     Daemon(Daemon),
+    /// What is missing, what is wrong, and how to mend it
+    #[command(after_help = setup::DOCTOR_MANUAL)]
+    Doctor(Doctor),
     /// Show in a few seconds that nothing is lost when the supervisor is killed
     #[command(after_help = DEMO_MANUAL)]
     Demo,

@@ -5,6 +5,23 @@ use std::path::PathBuf;
 use clap::Args;
 use clap_complete::Shell;
 
+pub(super) const DOCTOR_MANUAL: &str = "\
+Looks at folders, limits, the configuration and the supervisor. Changes nothing and starts nothing.
+
+Exit codes: 0 nothing is wrong (there may be warnings), 1 something is
+
+Examples:
+  decklog doctor
+  decklog doctor --json";
+
+/// What is missing, what is wrong, and how to mend it
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Print an array of findings as JSON: `check`, `status` (ok, warning, wrong), `text`, `mend`
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 pub(super) const COMPLETIONS_MANUAL: &str = "\
 In bash, zsh and fish ids and names of the roster are completed too, if a supervisor runs.
 

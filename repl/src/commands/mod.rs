@@ -7,6 +7,7 @@ mod completions;
 mod daemon;
 mod demo;
 mod dispatch;
+mod doctor;
 mod filter;
 mod history;
 mod logs;
@@ -67,6 +68,7 @@ fn run_verb(verb: Verb, console: &mut Console) -> Result<u8, Failure> {
         Verb::Verify(args) => verify::run(&args, console),
         Verb::Daemon(args) => daemon::run(args.verb, console),
         Verb::Demo => demo::run(console),
+        Verb::Doctor(args) => doctor::run(&args, console),
         Verb::Completions(args) => completions::run(&args, console),
         Verb::Man(args) => man::run(&args, console),
         Verb::Help(args) => Ok(usage::help(args.verb)),

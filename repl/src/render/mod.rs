@@ -5,6 +5,7 @@
 //! that no control character of it reaches a terminal.
 
 pub(crate) mod daemon;
+pub(crate) mod doctor;
 pub(crate) mod history;
 pub(crate) mod log;
 pub(crate) mod outcome;
