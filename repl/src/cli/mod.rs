@@ -19,7 +19,7 @@ pub(crate) use values::event_kind;
 pub(crate) use change::{Group, Rename, Respawn, Restore, Rm, Stop, These};
 pub(crate) use daemon::{Daemon, DaemonVerb, Logs as DaemonLogs};
 pub(crate) use dispatch::Dispatch;
-pub(crate) use look::{History, Logs, Ls, Show, Verify, Wait, Why};
+pub(crate) use look::{GroupBy, History, Logs, Ls, Show, Verify, Wait, Why};
 pub(crate) use setup::{Completions, Doctor, Man};
 
 const EXIT_CODES: &str = "\

@@ -125,8 +125,8 @@ mod tests {
         1 thing is wrong, 1 warning
         ");
         insta::assert_snapshot!(screen(&findings[..1], Style { color: false, width: Some(40) }), @"
-        ✓ state  /home/u/.local/state/decklog
-                 is yours alone
+        ✓ state  /home/u/.local/state/decklog is
+                 yours alone
         nothing is wrong
         ");
     }
