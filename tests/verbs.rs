@@ -12,6 +12,8 @@ mod dispatch;
 mod doctor;
 #[path = "verbs/look.rs"]
 mod look;
+#[path = "verbs/progress.rs"]
+mod progress;
 #[path = "verbs/setup.rs"]
 mod setup;
 mod support;
@@ -19,3 +21,5 @@ mod support;
 mod terminal;
 #[path = "verbs/wait.rs"]
 mod wait;
+#[path = "verbs/watch.rs"]
+mod watch;

@@ -17,6 +17,7 @@ mod show;
 mod usage;
 mod verify;
 mod wait;
+mod watch;
 mod why;
 
 use std::ffi::OsString;
