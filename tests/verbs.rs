@@ -16,6 +16,8 @@ mod look;
 mod progress;
 #[path = "verbs/setup.rs"]
 mod setup;
+#[path = "verbs/since.rs"]
+mod since;
 mod support;
 #[path = "verbs/terminal.rs"]
 mod terminal;

@@ -123,6 +123,9 @@ pub enum Request {
         /// Only what follows this offset: to go on after a supervisor that went away.
         #[serde(default)]
         from: Option<u64>,
+        /// Only what came at this time or later, to about a second.
+        #[serde(default)]
+        since: Option<Moment>,
     },
     /// Wait for sessions.
     Wait {

@@ -105,12 +105,15 @@ pub(crate) struct Why {
 pub(super) const LOGS_MANUAL: &str = "\
 On a terminal control characters are shown as symbols, and colours pass. Elsewhere, and with
 --raw, the bytes are as they were stored.
+The worker notes about once a second when output comes: --since says at most that second more
+than was asked for, in long runs a little longer, and never less.
 
 Exit codes: 3 no such session, or several
 
 Examples:
   decklog logs -f build
   decklog logs -n 20 build
+  decklog logs --since 10m build
   decklog logs --raw build";
 
 /// A session's output
@@ -125,6 +128,9 @@ pub(crate) struct Logs {
     /// Only the last N lines
     #[arg(short = 'n', long, value_name = "N")]
     pub(crate) lines: Option<u64>,
+    /// Only what came at this TIME or later, to about a second
+    #[arg(long, value_name = "TIME", value_parser = values::time, allow_hyphen_values = true)]
+    pub(crate) since: Option<Moment>,
     /// The bytes as they were stored, also on a terminal
     #[arg(long)]
     pub(crate) raw: bool,
