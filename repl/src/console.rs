@@ -54,7 +54,7 @@ impl Console {
     }
 
     /// How many lines the terminal has.
-    pub(crate) fn rows(&self) -> usize {
+    pub(crate) fn rows() -> usize {
         let rows = terminal_size::terminal_size_of(io::stdout()).map(|(_, rows)| usize::from(rows.0));
         rows.filter(|rows| *rows > 0).unwrap_or(ROWS_USUAL)
     }

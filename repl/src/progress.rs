@@ -76,7 +76,9 @@ pub(crate) fn saying<T>(
     let done = work();
     drop(working);
     // The line is gone before anything else is said.
-    teller.into_iter().for_each(|teller| drop(teller.join()));
+    if let Ok(teller) = teller {
+        let _ = teller.join();
+    }
     done
 }
 

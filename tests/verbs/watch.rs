@@ -104,7 +104,7 @@ fn what_is_no_terminal_gets_each_roster_that_differs() {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
     assert_eq!(lines.next().unwrap(), "  Finished");
     instance.dispatch("third", "sleep 100");
-    assert_eq!(lines.find(|line| line.is_empty()).unwrap(), "", "a blank line between");
+    assert_eq!(lines.find(String::is_empty).unwrap(), "", "a blank line between");
     assert!(lines.any(|line| line.contains("third")));
     // Nobody reads any more: it ends by itself.
     drop(lines);

@@ -70,7 +70,9 @@ pub(super) fn rows(home: &Home, args: &Ls, wanted: &Wanted) -> Result<Vec<ShortR
     let request = Request::List { all: args.all, at: args.at, json: false };
     let ask = || rows_once(home, args, wanted, IfNone::Start, Patience::Soon);
     let (rows, warnings) = client::with_attempts(&request, ask)?;
-    warnings.iter().for_each(|warning| console::warning(warning));
+    for warning in &warnings {
+        console::warning(warning);
+    }
     Ok(rows)
 }
 

@@ -78,7 +78,7 @@ enum Woken {
 impl Watch<'_> {
     /// Paints it, and paints it again in place.
     fn on_terminal(&mut self, keyboard: &Keyboard, console: &mut Console) -> Result<u8, Failure> {
-        console.screen(&frame::begin(console.rows()))?;
+        console.screen(&frame::begin(Console::rows()))?;
         let left = self.until_left(keyboard, console);
         self.note = None;
         self.paint(console).and_then(|()| Ok(console.screen(frame::END)?))?;
@@ -95,7 +95,7 @@ impl Watch<'_> {
                     console.screen(frame::END)?;
                     console.flush()?;
                     let _ = keyboard.suspend();
-                    console.screen(&frame::begin(console.rows()))?;
+                    console.screen(&frame::begin(Console::rows()))?;
                 }
                 Woken::Resized => {}
                 Woken::Look => self.look(Some(console))?,
@@ -109,7 +109,7 @@ impl Watch<'_> {
         let lines = roster::drawn(&self.rows, self.args.group_by, extent, style);
         let nothing = self.rows.is_empty().then(|| self.wanted.nothing(extent));
         let note = self.note.clone().or(nothing).unwrap_or_default();
-        console.screen(&frame::paint(&lines, self.rows.len(), console.rows(), &note, style))?;
+        console.screen(&frame::paint(&lines, self.rows.len(), Console::rows(), &note, style))?;
         console.flush()?;
         Ok(())
     }
@@ -224,7 +224,9 @@ impl Watch<'_> {
 /// What is to be seen, but for what only says how late it is.
 fn without_ages(rows: &[ShortRow]) -> Vec<ShortRow> {
     let mut rows = rows.to_vec();
-    rows.iter_mut().for_each(|row| row.row.age_seconds = 0);
+    for row in &mut rows {
+        row.row.age_seconds = 0;
+    }
     rows
 }
 

@@ -42,16 +42,13 @@ impl Times {
         if self.is_over || is_in_span {
             return;
         }
-        match self.write(&entry(now_ms, offset)) {
-            Ok(()) => {
-                self.noted += 1;
-                self.last_ms = now_ms;
-            }
-            Err(_) => {
-                self.is_over = true;
-                self.file = None;
-                let _ = fs::remove_file(self.run_dir.times());
-            }
+        if self.write(&entry(now_ms, offset)).is_ok() {
+            self.noted += 1;
+            self.last_ms = now_ms;
+        } else {
+            self.is_over = true;
+            self.file = None;
+            let _ = fs::remove_file(self.run_dir.times());
         }
     }
 

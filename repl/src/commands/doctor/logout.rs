@@ -57,7 +57,7 @@ fn ends_processes(texts: &[String], user: &str) -> bool {
         let lines = texts.iter().flat_map(|text| text.lines()).map(str::trim);
         let value = |line: &str| Some(line.split_once('=').filter(|(name, _)| *name == key)?.1.to_owned());
         let set = lines.clone().filter_map(value).next_back();
-        set.or_else(|| lines.filter_map(|line| value(line.strip_prefix('#')?)).next())
+        set.or_else(|| lines.clone().find_map(|line| value(line.strip_prefix('#')?)))
     };
     let names = |key: &str| {
         let names = last(key).unwrap_or_default();

@@ -18,13 +18,13 @@ const OWN_FILES: u64 = 64;
 const SESSIONS_FEW: u64 = 100;
 
 /// What runs `--exec`.
-pub(super) fn shell() -> Option<Finding> {
+pub(super) fn shell() -> Finding {
     const CHECK: &str = "shell";
     match access("/bin/sh", AccessFlags::X_OK) {
-        Ok(()) => Some(Finding::ok(CHECK, "/bin/sh runs the lines of --exec")),
+        Ok(()) => Finding::ok(CHECK, "/bin/sh runs the lines of --exec"),
         Err(error) => {
             let text = format!("/bin/sh cannot be run: {}", error.desc());
-            Some(Finding::wrong(CHECK, text, "install one, or dispatch programs without it: -- PROG ARG.."))
+            Finding::wrong(CHECK, text, "install one, or dispatch programs without it: -- PROG ARG..")
         }
     }
 }

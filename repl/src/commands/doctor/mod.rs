@@ -38,7 +38,7 @@ fn examine(console: &Console) -> Result<Vec<Finding>, Failure> {
     findings.extend(places::space(&home.state));
     findings.extend(places::inodes(&home.state));
     findings.extend(supervisor::examine(&home));
-    findings.extend(machine::shell());
+    findings.push(machine::shell());
     findings.push(machine::terminal_for_jobs());
     findings.extend(machine::room(&home));
     findings.extend(logout::processes_at_logout());

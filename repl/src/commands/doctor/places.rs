@@ -108,7 +108,7 @@ pub(super) fn config(home: &Home) -> Finding {
 /// Room for output and the log.
 pub(super) fn space(path: &Path) -> Option<Finding> {
     let (path, found) = file_system(path)?;
-    Some(bytes_free(found.blocks_available() as u64 * found.fragment_size() as u64, path))
+    Some(bytes_free(found.blocks_available().saturating_mul(found.fragment_size()), path))
 }
 
 fn bytes_free(free: u64, path: &Path) -> Finding {
@@ -128,7 +128,7 @@ fn bytes_free(free: u64, path: &Path) -> Finding {
 /// Room for files: each run makes a few. Some file systems have no such limit.
 pub(super) fn inodes(path: &Path) -> Option<Finding> {
     let (path, found) = file_system(path)?;
-    (found.files() > 0).then(|| files_free(found.files_available() as u64, path))
+    (found.files() > 0).then(|| files_free(found.files_available(), path))
 }
 
 fn files_free(free: u64, path: &Path) -> Finding {

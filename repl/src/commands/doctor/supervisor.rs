@@ -10,6 +10,7 @@ use decklog_protocol::row::EventRow;
 
 use crate::client::{self, IfNone, Incoming, Patience, Trouble};
 use crate::clock::{self, Deadline};
+use crate::error::{Failure, Kind};
 use crate::process;
 use crate::render::doctor::Finding;
 use crate::render::{text, when};
@@ -91,9 +92,9 @@ fn unheard(home: &Home, trouble: Trouble) -> Finding {
             let text = match pid {
                 Some(pid) => format!("it runs (pid {pid}) and does not answer"),
                 None if holder.is_some() => "it runs and does not answer".into(),
-                None => match crate::error::Failure::from(trouble) {
-                    crate::error::Failure::Told { text, .. } => text,
-                    crate::error::Failure::BrokenPipe => String::new(),
+                None => match Failure::from(trouble) {
+                    Failure::Told { text, .. } => text,
+                    Failure::BrokenPipe => String::new(),
                 },
             };
             let ask_again = "decklog daemon logs may tell why; ask again in a few seconds";
@@ -108,14 +109,12 @@ fn unheard(home: &Home, trouble: Trouble) -> Finding {
 
 fn log_of(log: &LogStatus, warnings: &[String]) -> Finding {
     const CHECK: &str = "log";
-    match warnings.first() {
-        Some(damage) => Finding::wrong(CHECK, damage.clone(), "decklog verify; copy the log folder first"),
-        None => {
-            let head = log.head.get(..12).unwrap_or(&log.head);
-            let (records, bytes) = (text::count(log.records, "record"), text::bytes(log.bytes));
-            Finding::ok(CHECK, format!("{records}, {bytes}, head {head}… (decklog verify checks each)"))
-        }
+    if let Some(damage) = warnings.first() {
+        return Finding::wrong(CHECK, damage.clone(), "decklog verify; copy the log folder first");
     }
+    let head = log.head.get(..12).unwrap_or(&log.head);
+    let (records, bytes) = (text::count(log.records, "record"), text::bytes(log.bytes));
+    Finding::ok(CHECK, format!("{records}, {bytes}, head {head}… (decklog verify checks each)"))
 }
 
 /// Whether the supervisor before this one said that it ends.
@@ -184,9 +183,7 @@ fn leftovers(home: &Home) -> Option<Finding> {
             .and_then(|answers| answers.keeping_warnings().verdict());
         match answered {
             Ok(_) => Some(true),
-            Err(Trouble::Said(failure)) if failure.code() == crate::error::Kind::NotFound.code() => {
-                Some(false)
-            }
+            Err(Trouble::Said(failure)) if failure.code() == Kind::NotFound.code() => Some(false),
             Err(_) => None,
         }
     };
