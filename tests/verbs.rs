@@ -10,10 +10,20 @@ mod daemon;
 mod digest;
 #[path = "verbs/dispatch.rs"]
 mod dispatch;
+#[path = "verbs/doctor.rs"]
+mod doctor;
 #[path = "verbs/look.rs"]
 mod look;
+#[path = "verbs/progress.rs"]
+mod progress;
+#[path = "verbs/setup.rs"]
+mod setup;
+#[path = "verbs/since.rs"]
+mod since;
 mod support;
 #[path = "verbs/terminal.rs"]
 mod terminal;
 #[path = "verbs/wait.rs"]
 mod wait;
+#[path = "verbs/watch.rs"]
+mod watch;

@@ -17,16 +17,20 @@ pub(crate) fn now() -> Time {
 /// The local zone: of `TZ`, else of `/etc/localtime`, else UTC. One file is read; a library that knows every zone would
 /// first list them all, which costs more than all the rest of a verb.
 pub(crate) fn zone() -> TimeZone {
+    local_zone().unwrap_or(TimeZone::UTC)
+}
+
+/// The local zone, if it can be found.
+pub(crate) fn local_zone() -> Option<TimeZone> {
     let file = |path: &Path| std::fs::read(path).ok().and_then(|bytes| TimeZone::tzif("local", &bytes).ok());
     let named = |name: &str| {
         let name = name.strip_prefix(':').unwrap_or(name);
         file(&Path::new("/usr/share/zoneinfo").join(name)).or_else(|| TimeZone::posix(name).ok())
     };
-    let zone = match std::env::var("TZ") {
+    match std::env::var("TZ") {
         Ok(name) => named(&name),
         Err(_) => file(Path::new("/etc/localtime")),
-    };
-    zone.unwrap_or(TimeZone::UTC)
+    }
 }
 
 /// A moment by which something must have happened.

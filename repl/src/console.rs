@@ -22,6 +22,8 @@ pub(crate) struct Console {
 
 /// What is printed is passed on when there is this much of it.
 const BUFFER_BYTES: usize = 64 << 10;
+/// What a terminal has that does not say.
+const ROWS_USUAL: usize = 24;
 
 impl Console {
     /// Standard output, in colour as asked for.
@@ -49,6 +51,12 @@ impl Console {
             color: self.color,
             width: if self.terminal { width().filter(|width| *width > 0) } else { None },
         }
+    }
+
+    /// How many lines the terminal has.
+    pub(crate) fn rows() -> usize {
+        let rows = terminal_size::terminal_size_of(io::stdout()).map(|(_, rows)| usize::from(rows.0));
+        rows.filter(|rows| *rows > 0).unwrap_or(ROWS_USUAL)
     }
 
     /// Prints a screen: text that was rendered, and ends with a line break.

@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use decklog_engine::time::Time;
 use decklog_protocol::home::Home;
 use decklog_protocol::message::Verified;
 use decklog_supervisor::RunError;
@@ -44,6 +45,16 @@ pub(crate) fn verify_offline(home: &Home, expect: Option<&str>) -> Result<Verifi
 /// Where a worker writes down how a run ended: there once it has.
 pub(crate) fn exit_file(home: &Home, session: &str, run: u32) -> PathBuf {
     JobDir::new(home.job(session)).run(u64::from(run)).exit()
+}
+
+/// Whether a configuration is one, or which line and key of it is wrong.
+pub(crate) fn check_config(path: &Path) -> Result<(), String> {
+    decklog_supervisor::check_config(path)
+}
+
+/// The ids of jobs' folders in which nothing was ever started, and which are no dispatch that is under way.
+pub(crate) fn folders_never_run(home: &Home, now: Time) -> Vec<String> {
+    decklog_supervisor::folders_never_run(&home.jobs(), now)
 }
 
 fn failure(error: &RunError, detached: bool) -> Failure {

@@ -7,14 +7,17 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::fcntl::OFlag;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -240,6 +243,103 @@ impl Drop for Instance {
             thread::sleep(PAUSE);
         }
     }
+}
+
+/// A verb that runs on a terminal of its own: with its input and output, so that keys can be pressed and what it shows be
+/// looked at while it runs.
+pub(crate) struct OnTerminal {
+    pub(crate) running: Running,
+    terminal: fs::File,
+    shown: Arc<Mutex<Vec<u8>>>,
+    reader: Option<thread::JoinHandle<()>>,
+}
+
+impl OnTerminal {
+    /// Starts it on a terminal of this size.
+    pub(crate) fn start(mut command: Command, columns: u16, rows: u16) -> Self {
+        // Closed in whatever another test starts meanwhile: its end is seen when this verb has ended.
+        let open = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+        let master = nix::pty::posix_openpt(open).unwrap();
+        nix::pty::grantpt(&master).unwrap();
+        nix::pty::unlockpt(&master).unwrap();
+        let path = nix::pty::ptsname_r(&master).unwrap();
+        let slave = || {
+            let mut options = fs::OpenOptions::new();
+            options.read(true).write(true).custom_flags(OFlag::O_NOCTTY.bits()).open(&path).unwrap()
+        };
+        let terminal = slave();
+        set_size(&terminal, columns, rows);
+        command.stdin(slave()).stdout(slave()).stderr(terminal);
+        if !command.get_envs().any(|(name, _)| name == "TERM") {
+            command.env("TERM", "xterm-256color");
+        }
+        let master = fs::File::from(std::os::fd::OwnedFd::from(master));
+        let running = Running::of(command);
+        let terminal = master;
+        let shown = Arc::new(Mutex::new(Vec::new()));
+        let (mut reads, keeps) = (terminal.try_clone().unwrap(), shown.clone());
+        let reader = thread::spawn(move || {
+            let mut piece = [0; 4096];
+            while let Ok(read @ 1..) = reads.read(&mut piece) {
+                keeps.lock().unwrap().extend_from_slice(&piece[..read]);
+            }
+        });
+        Self { running, terminal, shown, reader: Some(reader) }
+    }
+
+    /// Everything that it has shown so far.
+    pub(crate) fn shown(&self) -> String {
+        String::from_utf8_lossy(&self.shown.lock().unwrap()).into_owned()
+    }
+
+    /// What it painted last: the lines after the cursor went home.
+    pub(crate) fn painted(&self) -> String {
+        let shown = self.shown();
+        let last = shown.rsplit("\u{1b}[H").find(|frame| frame.contains("\u{1b}[J")).unwrap_or_default();
+        last.replace("\u{1b}[K", "").replace("\u{1b}[J", "").replace("\r\n", "\n")
+    }
+
+    /// Waits until what it painted last is as wanted.
+    #[track_caller]
+    pub(crate) fn until(&self, what: &str, wanted: impl Fn(&str) -> bool) {
+        let begin = Instant::now();
+        while !wanted(&self.painted()) {
+            assert!(begin.elapsed() < DEADLINE, "in vain: {what}: {:?}", self.shown());
+            thread::sleep(PAUSE);
+        }
+    }
+
+    /// Presses keys.
+    pub(crate) fn press(&mut self, keys: &str) {
+        self.terminal.write_all(keys.as_bytes()).unwrap();
+    }
+
+    /// Gives it another size, as a window does.
+    pub(crate) fn resize(&self, columns: u16, rows: u16) {
+        set_size(&self.terminal, columns, rows);
+        // It leads no session of its own, so the terminal does not tell it.
+        kill(Pid::from_raw(self.running.pid()), Signal::SIGWINCH).unwrap();
+    }
+
+    /// How the terminal is set.
+    pub(crate) fn modes(&self) -> nix::sys::termios::Termios {
+        nix::sys::termios::tcgetattr(&self.terminal).unwrap()
+    }
+
+    /// Waits for its end; returns its exit code.
+    pub(crate) fn end(mut self) -> (i32, String) {
+        let status = self.running.wait();
+        let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
+        // Its side of the terminal is closed: what it showed can be read to its end.
+        self.reader.take().into_iter().for_each(|reader| reader.join().unwrap());
+        (code, self.shown())
+    }
+}
+
+fn set_size(terminal: &fs::File, columns: u16, rows: u16) {
+    let mut stty = Command::new("stty");
+    stty.args(["rows", &rows.to_string(), "cols", &columns.to_string()]);
+    assert!(stty.stdin(terminal.try_clone().unwrap()).status().unwrap().success());
 }
 
 /// A verb that runs. One that is not waited for is killed.

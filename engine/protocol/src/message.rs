@@ -164,6 +164,9 @@ pub enum Request {
         /// Only what follows this offset: to go on after a supervisor that went away.
         #[serde(default)]
         from: Option<u64>,
+        /// Only what came at this time or later, to about a second.
+        #[serde(default)]
+        since: Option<Moment>,
     },
     /// Wait for sessions.
     Wait {
@@ -205,6 +208,14 @@ pub enum Request {
         /// What becomes of what lives.
         mode: Shutdown,
     },
+}
+
+impl Request {
+    /// The roster as it is; of what has finished only the newest so many.
+    pub fn roster(finished_most: Option<u64>) -> Self {
+        let (terms, folders) = (Vec::new(), Vec::new());
+        Self::List { all: false, at: None, json: false, terms, folders, finished_most }
+    }
 }
 
 /// What a client that is attached says.

@@ -147,6 +147,20 @@ fn parse(text: &str) -> Result<Config, String> {
     Ok(Config { policy, environment: file.environment })
 }
 
+/// Whether the file is a configuration; the error names the line, the key and what is wrong. One that is not there is.
+pub fn check(path: &Path) -> Result<(), String> {
+    let text = read(path).map_err(|error| error.to_string())?;
+    parse(&text).map(drop)
+}
+
+/// The text of the file; empty if there is none.
+fn read(path: &Path) -> io::Result<String> {
+    match fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        other => other,
+    }
+}
+
 /// The file, as it was when it was last looked at.
 #[derive(Debug)]
 pub(crate) struct ConfigFile {
@@ -187,11 +201,7 @@ impl ConfigFile {
         let refused = |what: &dyn Display| {
             Some(format!("{}: {what}; the values before it stay in force", self.path.display()))
         };
-        let text = match fs::read_to_string(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
-            other => other,
-        };
-        seen.problem = match text {
+        seen.problem = match read(&self.path) {
             Err(error) => refused(&error),
             Ok(text) => match parse(&text) {
                 Err(what) => refused(&what),

@@ -36,6 +36,13 @@ pub(crate) async fn sweep(jobs: std::path::PathBuf, handle: ToCoreHandle, journa
     }
 }
 
+/// The ids of folders in which nothing was ever started, and which are too old to belong to a dispatch under way. Those
+/// whose sessions wait in a queue are among them: the log tells them apart.
+pub fn folders_never_run(jobs: &Path, now: Time) -> Vec<String> {
+    let candidates = old_folders(jobs, now).into_iter().map(|id| id.to_string());
+    candidates.filter(|id| !JobDir::new(jobs.join(id)).run(1).path().exists()).collect()
+}
+
 fn old_folders(jobs: &Path, now: Time) -> Vec<SessionId> {
     let Ok(items) = fs::read_dir(jobs) else { return Vec::new() };
     let oldest = UNIX_EPOCH + Duration::from_millis(now.0).saturating_sub(AGE_LEAST);

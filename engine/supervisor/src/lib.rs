@@ -24,4 +24,6 @@ mod socket;
 mod store;
 mod tasks;
 
+pub use config::check as check_config;
+pub use leftovers::folders_never_run;
 pub use run::{RunError, run, verify_offline};

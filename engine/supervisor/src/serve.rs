@@ -118,11 +118,10 @@ impl Server {
         }
         self.handle.tell(ToCore::Input(Input::Policy { policy: config.policy }));
         match request {
-            Request::Logs { target, run, follow, lines, from } => {
-                let begin = match (from, lines) {
-                    (Some(offset), _) => Begin::At(offset),
-                    (None, Some(lines)) => Begin::LastLines(lines),
-                    (None, None) => Begin::At(0),
+            Request::Logs { target, run, follow, lines, from, since } => {
+                let begin = match from {
+                    Some(offset) => Begin::At(offset),
+                    None => Begin::With { since, lines },
                 };
                 self.logs(out, target, run, follow, begin).await
             }

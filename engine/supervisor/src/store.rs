@@ -123,6 +123,17 @@ impl Store {
         })
     }
 
+    /// The time of a moment; of a record that is not there yet: never.
+    pub(crate) fn time_of(&self, moment: Moment) -> Result<Time, StoreError> {
+        match moment {
+            Moment::Time(time) => Ok(time),
+            Moment::Seq(seq) => match self.reader.read(seq.max(1), seq.max(1)).next() {
+                Some(stored) => Ok(record(stored?)?.0.at),
+                None => Ok(Time(u64::MAX)),
+            },
+        }
+    }
+
     /// The first record at or after a moment.
     pub(crate) fn first_at(&self, moment: Moment) -> Result<Seq, StoreError> {
         Ok(match moment {
@@ -132,14 +143,6 @@ impl Store {
                 after.unwrap_or(self.reader.head().seq + 1)
             }
         })
-    }
-
-    /// When a record was entered; `None` if there is none of this number.
-    pub(crate) fn time_of(&self, seq: Seq) -> Result<Option<Time>, StoreError> {
-        match self.reader.read(seq, seq).next() {
-            Some(stored) => Ok(Some(Time(stored?.entry.at_ms))),
-            None => Ok(None),
-        }
     }
 
     /// The roster as it was at a moment.

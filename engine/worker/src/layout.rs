@@ -8,6 +8,7 @@
 //!     meta              who holds this run (see `Meta`)
 //!     exit              how it ended (see `ExitRecord`); `exit.tmp` is its space, reserved before the start
 //!     sock              the worker's control socket
+//!     times             when output came, about once a second (see `times.rs`); older workers write none
 //!     out.<offset>      raw output from that offset on, 16 hex digits; a gap between files is dropped output
 //! ```
 //!
@@ -89,6 +90,11 @@ impl RunDir {
     /// The worker's control socket. Its path may be too long for a socket address: use [`crate::connect`].
     pub fn sock(&self) -> PathBuf {
         self.0.join(SOCK)
+    }
+
+    /// When output came.
+    pub fn times(&self) -> PathBuf {
+        self.0.join("times")
     }
 
     /// The output file that starts at `offset`.

@@ -34,6 +34,7 @@ mod role;
 mod socket;
 mod spawn;
 mod sys;
+mod times;
 
 pub use config::{Config, OutputMode};
 pub use exempt::Exempt;
@@ -52,3 +53,4 @@ pub use role::main;
 pub use socket::connect;
 pub use spawn::{Spawned, spawn};
 pub use sys::trim_memory;
+pub use times::{Since, output_since};

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use decklog_engine::session::State;
 use decklog_protocol::message::Moment;
 
@@ -17,8 +17,24 @@ Examples:
   decklog ls
   decklog ls --cwd . test
   decklog ls group:nightly s:failed
+  decklog ls --group-by dir
+  decklog ls --watch
   decklog ls --at '2026-11-20 09:00'
   decklog ls --all --json";
+
+/// What rows are put together by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum GroupBy {
+    /// What they do, and whether that needs a person.
+    #[default]
+    State,
+    /// Their working directory.
+    Dir,
+    /// The group that they were put into.
+    Group,
+    /// The agent; jobs have none.
+    Agent,
+}
 
 /// The roster, grouped by what needs you first
 #[derive(Debug, Args, Default)]
@@ -32,10 +48,17 @@ pub(crate) struct Ls {
     /// Only sessions of this directory and those below it
     #[arg(long, value_name = "DIR")]
     pub(crate) cwd: Option<OsString>,
+    /// Put rows together by this, instead of by what needs you
+    #[arg(long, value_enum, value_name = "state|dir|group|agent")]
+    #[arg(default_value_t, hide_default_value = true, hide_possible_values = true)]
+    pub(crate) group_by: GroupBy,
     /// As it was at that TIME: `2h` (ago), `yesterday 09:00`, RFC 3339, `seq:1234`
     #[arg(long, value_name = "TIME", value_parser = values::time, allow_hyphen_values = true)]
     pub(crate) at: Option<Moment>,
-    /// Print an array of rows as JSON
+    /// Print it again whenever it changes; on a terminal it is repainted until `q`
+    #[arg(long, conflicts_with = "at")]
+    pub(crate) watch: bool,
+    /// Print an array of rows as JSON; with --watch one a line
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -82,12 +105,15 @@ pub(crate) struct Why {
 pub(super) const LOGS_MANUAL: &str = "\
 On a terminal control characters are shown as symbols, and colours pass. Elsewhere, and with
 --raw, the bytes are as they were stored.
+The worker notes about once a second when output comes: --since says at most that second more
+than was asked for, in long runs a little longer, and never less.
 
 Exit codes: 3 no such session, or several
 
 Examples:
   decklog logs -f build
   decklog logs -n 20 build
+  decklog logs --since 10m build
   decklog logs --raw build";
 
 /// A session's output
@@ -102,6 +128,9 @@ pub(crate) struct Logs {
     /// Only the last N lines
     #[arg(short = 'n', long, value_name = "N")]
     pub(crate) lines: Option<u64>,
+    /// Only what came at this TIME or later, to about a second
+    #[arg(long, value_name = "TIME", value_parser = values::time, allow_hyphen_values = true)]
+    pub(crate) since: Option<Moment>,
     /// The bytes as they were stored, also on a terminal
     #[arg(long)]
     pub(crate) raw: bool,

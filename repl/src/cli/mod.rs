@@ -7,6 +7,7 @@ mod change;
 mod daemon;
 mod dispatch;
 mod look;
+mod setup;
 mod values;
 
 use std::ffi::OsString;
@@ -18,7 +19,8 @@ pub(crate) use values::event_kind;
 pub(crate) use change::{Group, Rename, Respawn, Restore, Rm, Stop, These};
 pub(crate) use daemon::{Daemon, DaemonVerb, Logs as DaemonLogs};
 pub(crate) use dispatch::Dispatch;
-pub(crate) use look::{Digest, History, Logs, Ls, Show, Verify, Wait, Why};
+pub(crate) use look::{Digest, GroupBy, History, Logs, Ls, Show, Verify, Wait, Why};
+pub(crate) use setup::{Completions, Doctor, Man};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -124,9 +126,18 @@ pub(crate) enum Verb {
     Verify(Verify),
     /// The supervisor: start, stop, how it does
     Daemon(Daemon),
+    /// What is missing, what is wrong, and how to mend it
+    #[command(after_help = setup::DOCTOR_MANUAL)]
+    Doctor(Doctor),
     /// Show in a few seconds that nothing is lost when the supervisor is killed
     #[command(after_help = DEMO_MANUAL)]
     Demo,
+    /// Print a script that completes words for a shell
+    #[command(after_help = setup::COMPLETIONS_MANUAL)]
+    Completions(Completions),
+    /// Print a manual page
+    #[command(after_help = setup::MAN_MANUAL)]
+    Man(Man),
     /// The version
     Version,
     /// What a verb does, its flags and exit codes, an example

@@ -17,6 +17,8 @@ pub(crate) struct Answers {
     connection: Connection,
     home: Home,
     patience: Patience,
+    /// What was warned of, where that is not to be said at once.
+    kept_warnings: Option<Vec<String>>,
 }
 
 /// One answer.
@@ -70,7 +72,18 @@ impl From<Trouble> for Failure {
 
 impl Answers {
     pub(super) fn new(connection: Connection, home: Home, patience: Patience) -> Self {
-        Self { connection, home, patience }
+        Self { connection, home, patience, kept_warnings: None }
+    }
+
+    /// The same, with warnings kept instead of said.
+    pub(crate) fn keeping_warnings(mut self) -> Self {
+        self.kept_warnings = Some(Vec::new());
+        self
+    }
+
+    /// What was warned of so far, and kept.
+    pub(crate) fn warnings(&mut self) -> Vec<String> {
+        self.kept_warnings.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// The next answer; `None` when all was said.
@@ -94,7 +107,10 @@ impl Answers {
             };
             let reply = frame.parse::<Reply>().map_err(|error| Trouble::Said(nonsense(&error)))?;
             match reply {
-                Reply::Warning { text } => console::warning(&text),
+                Reply::Warning { text } => match &mut self.kept_warnings {
+                    Some(kept) => kept.push(text),
+                    None => console::warning(&text),
+                },
                 Reply::End => return Ok(None),
                 Reply::Unresolved { unresolved } => {
                     return Err(Trouble::Said(Failure::unresolved(&unresolved)));

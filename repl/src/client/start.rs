@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use decklog_protocol::home::Home;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::SigSet;
 
 use super::connection::Connection;
 use super::{Trouble, holder, none_runs, silent, timed_out, unreachable};
@@ -81,7 +82,11 @@ pub(crate) fn start() -> Result<Started, Trouble> {
 fn reap_in_time(mut child: Child) {
     drop(child.stderr.take());
     // Without a thread there is a zombie until this process ends, and no more harm than that.
-    let _ = thread::Builder::new().name("reaper".into()).spawn(move || child.wait());
+    let _ = thread::Builder::new().name("reaper".into()).spawn(move || {
+        // Signals are for the threads that do something about them.
+        let _ = SigSet::all().thread_block();
+        child.wait()
+    });
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where a client starts the supervisor")]

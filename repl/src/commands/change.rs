@@ -2,6 +2,8 @@
 //!
 //! They share one answer: the rows as they are afterwards, and notes on what held already.
 
+use std::time::Duration;
+
 use decklog_engine::name;
 use decklog_protocol::message::{Reply, Request, ShortRow};
 
@@ -9,8 +11,12 @@ use crate::cli::{Group, Rename, Respawn, Restore, Rm, Stop, These};
 use crate::client::{self, Patience, unexpected};
 use crate::console::{self, Console};
 use crate::error::{Failure, Kind};
+use crate::progress;
 use crate::render::{outcome, text};
 use crate::surroundings;
+
+/// What takes longer than this is said to take a while.
+const STOPPING_AFTER: Duration = Duration::from_secs(1);
 
 /// Ends sessions.
 pub(super) fn stop(args: Stop, console: &mut Console) -> Result<u8, Failure> {
@@ -108,9 +114,21 @@ fn ask(request: &Request) -> Result<Done, Failure> {
         }
         _ => Patience::Soon,
     };
-    match client::ask_one_patiently(&home, request, patience)? {
+    let ending = ending_of(request);
+    let asked = || client::ask_one_patiently(&home, request, patience);
+    match progress::saying(STOPPING_AFTER, move || ending.clone(), asked)? {
         Reply::Done { rows, notes } => Ok(Done { rows, notes }),
         _ => Err(unexpected("a wish was answered with something else")),
+    }
+}
+
+/// What is said while sessions are ending.
+fn ending_of(request: &Request) -> Option<String> {
+    match request {
+        Request::Stop { targets, .. }
+        | Request::Remove { targets, force: true }
+        | Request::Respawn { targets, force: true } => Some(format!("stopping {} …", targets.join(", "))),
+        _ => None,
     }
 }
 

@@ -22,6 +22,7 @@ pub(super) fn run(args: &Logs, console: &mut Console) -> Result<u8, Failure> {
         follow: args.follow,
         lines: args.lines,
         from: None,
+        since: args.since,
     };
     let patience = if args.follow { Patience::Unlimited } else { Patience::Soon };
     let colors = console.style().color;

@@ -1,77 +1,140 @@
-//! `ls`: the roster.
+//! `ls`: the roster. Watching it go on is in [`watch`].
 
 use std::path::PathBuf;
 
+use decklog_protocol::home::Home;
 use decklog_protocol::message::{Reply, Request, ShortRow};
 
 use super::filter;
+use super::watch;
 use crate::cli::Ls;
-use crate::client::{self, IfNone, Incoming, Patience, Trouble, unexpected};
+use crate::client::{self, Answers, IfNone, Incoming, Patience, Trouble, unexpected};
 use crate::console::{self, Console};
 use crate::error::Failure;
 use crate::render::roster::{self, Extent};
+use crate::render::table;
 use crate::surroundings;
 
 /// Lists the roster.
 pub(super) fn run(args: &Ls, console: &mut Console) -> Result<u8, Failure> {
     let home = surroundings::home()?;
-    let request = request(args)?;
-    let listed = client::with_attempts(&request, || {
-        let mut listed = Listed::default();
-        let mut answers = client::ask(&home, &request, IfNone::Start, Patience::Soon)?;
-        while let Some(answer) = answers.next()? {
-            match answer {
-                Incoming::Document(part) => listed.document.extend_from_slice(&part),
-                Incoming::Reply(Reply::Roster { rows, left_out }) => {
-                    listed.rows.extend(rows);
-                    listed.left_out = left_out;
-                }
-                Incoming::Reply(Reply::Progress { .. }) => {}
-                _ => return Err(Trouble::Said(unexpected("a list was answered with something else"))),
-            }
-        }
-        Ok(listed)
+    let wanted = Wanted::of(args)?;
+    if args.watch {
+        return watch::run(&home, args, &wanted, console);
+    }
+    // The supervisor picks the rows, and writes the document.
+    let request = wanted.request(args.json);
+    let answered = client::with_attempts(&request, || {
+        answered(&mut client::ask(&home, &request, IfNone::Start, Patience::Soon)?)
     })?;
     if args.json {
-        console.bytes(&listed.document)?;
+        console.bytes(&answered.document)?;
         console.bytes(b"\n")?;
     } else {
-        show(&listed.rows, listed.left_out, args, console)?;
+        show(&answered.listed, args, &wanted, console)?;
     }
     Ok(0)
 }
 
-/// The supervisor picks the rows, and writes the document.
-fn request(args: &Ls) -> Result<Request, Failure> {
-    filter::check(&args.words)?;
-    let folders = args.cwd.as_deref().map(folders).transpose()?.unwrap_or_default();
-    Ok(Request::List {
-        all: args.all,
-        at: args.at,
-        json: args.json,
-        terms: args.words.clone(),
-        folders: folders.iter().map(|folder| surroundings::raw(folder.as_os_str())).collect(),
-        finished_most: (!args.all && !args.json).then_some(roster::FINISHED_SHOWN),
-    })
-}
-
-/// What came: a document, or rows.
-#[derive(Default)]
-struct Listed {
-    document: Vec<u8>,
-    rows: Vec<ShortRow>,
+/// The rows to show, and how many finished ones were left out.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub(super) struct Listed {
+    /// The rows.
+    pub(super) rows: Vec<ShortRow>,
     left_out: u64,
 }
 
-fn show(rows: &[ShortRow], left_out: u64, args: &Ls, console: &mut Console) -> Result<(), Failure> {
-    let extent = if args.all { Extent::All } else { Extent::Listed { left_out } };
-    if rows.is_empty() {
-        let everything = args.words.is_empty() && args.cwd.is_none();
-        let nothing = if everything { roster::nothing(extent) } else { "no row matches".into() };
-        console::note(&nothing);
+impl Listed {
+    /// Which rows are shown.
+    pub(super) fn extent(&self, args: &Ls) -> Extent {
+        if args.all { Extent::All } else { Extent::Listed { left_out: self.left_out } }
     }
-    console.screen(&roster::screen(rows, extent, console.style()))?;
+}
+
+/// What a list is answered with: a document, or rows; either in parts.
+#[derive(Default)]
+struct Answered {
+    document: Vec<u8>,
+    listed: Listed,
+}
+
+fn answered(answers: &mut Answers) -> Result<Answered, Trouble> {
+    let mut answered = Answered::default();
+    while let Some(answer) = answers.next()? {
+        match answer {
+            Incoming::Document(part) => answered.document.extend_from_slice(&part),
+            Incoming::Reply(Reply::Roster { rows, left_out }) => {
+                answered.listed.rows.extend(rows);
+                answered.listed.left_out = left_out;
+            }
+            Incoming::Reply(Reply::Progress { .. }) => {}
+            _ => return Err(Trouble::Said(unexpected("a list was answered with something else"))),
+        }
+    }
+    Ok(answered)
+}
+
+/// The rows of this moment that are wanted.
+pub(super) fn rows(home: &Home, wanted: &Wanted) -> Result<Listed, Failure> {
+    let ask = || rows_once(home, wanted, IfNone::Start, Patience::Soon);
+    let (listed, warnings) = client::with_attempts(&wanted.request(false), ask)?;
+    for warning in &warnings {
+        console::warning(warning);
+    }
+    Ok(listed)
+}
+
+/// The same, asked once; with what was warned of, which is not said.
+pub(super) fn rows_once(
+    home: &Home,
+    wanted: &Wanted,
+    if_none: IfNone,
+    patience: Patience,
+) -> Result<(Listed, Vec<String>), Trouble> {
+    let mut answers = client::ask(home, &wanted.request(false), if_none, patience)?.keeping_warnings();
+    let listed = answered(&mut answers)?.listed;
+    Ok((listed, answers.warnings()))
+}
+
+fn show(listed: &Listed, args: &Ls, wanted: &Wanted, console: &mut Console) -> Result<(), Failure> {
+    let extent = listed.extent(args);
+    if listed.rows.is_empty() {
+        console::note(&wanted.nothing(extent));
+    }
+    console.screen(&table::text(&roster::drawn(&listed.rows, args.group_by, extent, console.style())))?;
     Ok(())
+}
+
+/// What rows are picked by.
+#[derive(Debug)]
+pub(super) struct Wanted<'a> {
+    args: &'a Ls,
+    folders: Vec<PathBuf>,
+}
+
+impl<'a> Wanted<'a> {
+    fn of(args: &'a Ls) -> Result<Self, Failure> {
+        filter::check(&args.words)?;
+        Ok(Self { args, folders: args.cwd.as_deref().map(folders).transpose()?.unwrap_or_default() })
+    }
+
+    /// How the supervisor is asked for them. People are shown only the newest of what has finished; JSON never folds.
+    fn request(&self, json: bool) -> Request {
+        Request::List {
+            all: self.args.all,
+            at: self.args.at,
+            json,
+            terms: self.args.words.clone(),
+            folders: self.folders.iter().map(|folder| surroundings::raw(folder.as_os_str())).collect(),
+            finished_most: (!self.args.all && !self.args.json).then_some(roster::FINISHED_SHOWN),
+        }
+    }
+
+    /// What stands in place of rows where there are none.
+    pub(super) fn nothing(&self, extent: Extent) -> String {
+        let everything = self.args.words.is_empty() && self.folders.is_empty();
+        if everything { roster::nothing(extent) } else { "no row matches".into() }
+    }
 }
 
 /// The directory by the name given, and by its own.

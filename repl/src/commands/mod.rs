@@ -3,18 +3,22 @@
 //! [`run`] takes the words of a line and returns its exit code; whoever has such a line calls it.
 
 mod change;
+mod completions;
 mod daemon;
 mod demo;
 mod digest;
 mod dispatch;
+mod doctor;
 mod filter;
 mod history;
 mod logs;
 mod ls;
+mod man;
 mod show;
 mod usage;
 mod verify;
 mod wait;
+mod watch;
 mod why;
 
 use std::ffi::OsString;
@@ -67,6 +71,9 @@ fn run_verb(verb: Verb, console: &mut Console) -> Result<u8, Failure> {
         Verb::Verify(args) => verify::run(&args, console),
         Verb::Daemon(args) => daemon::run(args.verb, console),
         Verb::Demo => demo::run(console),
+        Verb::Doctor(args) => doctor::run(&args, console),
+        Verb::Completions(args) => completions::run(&args, console),
+        Verb::Man(args) => man::run(&args, console),
         Verb::Help(args) => Ok(usage::help(args.verb)),
         Verb::Version => {
             console.line(concat!("decklog ", env!("CARGO_PKG_VERSION")))?;

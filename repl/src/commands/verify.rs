@@ -3,19 +3,33 @@
 use decklog_protocol::message::{Reply, Request};
 
 use crate::cli::Verify;
-use crate::client::{self, IfNone, Patience, Trouble, unexpected};
+use crate::client::{self, Answers, IfNone, Incoming, Patience, Trouble, unexpected};
 use crate::console::{self, Console};
 use crate::error::{Failure, Kind};
-use crate::render::verified;
+use crate::progress::Line;
+use crate::render::{text, verified};
 use crate::role;
 use crate::surroundings;
+
+/// What was found; what is said of progress before it is shown, where somebody waits for it.
+fn verdict(mut answers: Answers) -> Result<Reply, Trouble> {
+    let mut line = Line::new();
+    loop {
+        match answers.next()? {
+            Some(Incoming::Reply(Reply::Progress { done, total })) => {
+                line.say(&format!("verified {done} of {}", text::count(total, "record")));
+            }
+            Some(Incoming::Reply(reply)) => return Ok(reply),
+            _ => return Err(Trouble::Said(unexpected("no message where one belongs"))),
+        }
+    }
+}
 
 /// Checks the log: by the supervisor, or without one if it cannot start because of what is to be found.
 pub(super) fn run(args: &Verify, console: &mut Console) -> Result<u8, Failure> {
     let home = surroundings::home()?;
     let request = Request::Verify { expect: args.expect.clone() };
-    let verdict = client::ask(&home, &request, IfNone::Start, Patience::Unlimited)
-        .and_then(|mut answers| answers.verdict());
+    let verdict = client::ask(&home, &request, IfNone::Start, Patience::Unlimited).and_then(verdict);
     let found = match verdict {
         Ok(Reply::Verified(found)) => found,
         Ok(_) => return Err(unexpected("a check was answered with something else")),

@@ -10,6 +10,7 @@ use crate::cli::Wait;
 use crate::client::{self, IfNone, Patience, Trouble, unexpected};
 use crate::clock::Deadline;
 use crate::error::{Failure, Kind};
+use crate::progress;
 use crate::render::outcome;
 use crate::surroundings;
 
@@ -17,6 +18,10 @@ use crate::surroundings;
 const RESTARTS: u32 = 10;
 /// After the time limit there is so much more to find out what is not there yet.
 const ASKED_WITHIN: Duration = Duration::from_millis(500);
+/// Only what takes longer than this is said to be waited for.
+const SAID_AFTER: Duration = Duration::from_millis(300);
+/// Of more sessions than this only the number is said.
+const ASKED_MAX: usize = 50;
 /// Even `--timeout 0` gives the supervisor time to say what already holds.
 const TIMEOUT_MS_MIN: u64 = 100;
 
@@ -44,7 +49,11 @@ fn wait(args: Wait) -> Result<u8, Failure> {
         states: args.states.iter().map(|state| state.word().to_owned()).collect(),
         through_asks: args.through_asks,
     };
-    let (reached, rows) = match ask(&home, &request, patience) {
+    let what = {
+        let (home, request) = (home.clone(), request.clone());
+        move || waited_for(&home, &request)
+    };
+    let (reached, rows) = match progress::saying(SAID_AFTER, what, || ask(&home, &request, patience)) {
         Ok(waited) => waited,
         Err(Failure::Told { kind: Kind::TimedOut, .. }) => return Err(timed_out(&home, &request)),
         Err(failure) => return Err(failure),
@@ -79,36 +88,60 @@ fn ask(home: &Home, request: &Request, patience: Patience) -> Result<(Reached, V
 
 /// The time limit passed: what is not there yet, where the supervisor says so at once.
 fn timed_out(home: &Home, request: &Request) -> Failure {
-    const NAMED_MAX: usize = 5;
-    let mut text = String::from("the time limit passed");
-    if let Request::Wait { targets, states, .. } = request {
-        let deadline = Deadline::after(ASKED_WITHIN);
-        let rows = targets.iter().map_while(|target| show_by(home, target, deadline));
-        let awaited = |row: &Row| {
-            if states.is_empty() {
-                !outcome::is_finished(row) && row.state != "idle"
-            } else {
-                !states.contains(&row.state)
-            }
-        };
-        let awaited: Vec<_> = rows.filter(|row| awaited(&row.row)).collect();
-        let named = awaited.iter().take(NAMED_MAX);
-        let mut named: Vec<_> =
-            named.map(|row| format!("{} {} is {}", row.short, row.row.name, row.row.state)).collect();
-        if awaited.len() > NAMED_MAX {
-            named.push(format!("{} more", awaited.len() - NAMED_MAX));
-        }
-        if !named.is_empty() {
-            text = format!("{text}: {}", named.join(", "));
-        }
-    }
+    let awaited = awaited(home, request);
+    let named = named(&awaited, |row| format!("{} {} is {}", row.short, row.row.name, row.row.state));
+    let passed = "the time limit passed";
+    let text = if named.is_empty() { passed.into() } else { format!("{passed}: {named}") };
     Failure::new(Kind::TimedOut, text)
+}
+
+/// `waiting for 3: build (4m), test (1m), lint queued`; `None` where nobody says it.
+fn waited_for(home: &Home, request: &Request) -> Option<String> {
+    if let Request::Wait { targets, .. } = request
+        && targets.len() > ASKED_MAX
+    {
+        return Some(format!("waiting for {} sessions", targets.len()));
+    }
+    let awaited = awaited(home, request);
+    let when = surroundings::when();
+    let one = |row: &ShortRow| match row.row.started_at.as_deref().and_then(|at| when.ago(at)) {
+        Some(ago) if row.row.state == "working" => format!("{} ({ago})", row.row.name),
+        _ => format!("{} {}", row.row.name, row.row.state),
+    };
+    (!awaited.is_empty()).then(|| format!("waiting for {}: {}", awaited.len(), named(&awaited, one)))
+}
+
+/// The first few of them, and how many more there are.
+fn named(rows: &[ShortRow], name: impl Fn(&ShortRow) -> String) -> String {
+    const NAMED_MAX: usize = 5;
+    let mut named: Vec<_> = rows.iter().take(NAMED_MAX).map(name).collect();
+    if rows.len() > NAMED_MAX {
+        named.push(format!("{} more", rows.len() - NAMED_MAX));
+    }
+    named.join(", ")
+}
+
+/// The rows that are not there yet, as far as the supervisor says them at once.
+fn awaited(home: &Home, request: &Request) -> Vec<ShortRow> {
+    let Request::Wait { targets, states, .. } = request else { return Vec::new() };
+    let deadline = Deadline::after(ASKED_WITHIN);
+    let rows = targets.iter().map_while(|target| show_by(home, target, deadline));
+    let is_awaited = |row: &Row| {
+        if states.is_empty() {
+            !outcome::is_finished(row) && row.state != "idle"
+        } else {
+            !states.contains(&row.state)
+        }
+    };
+    rows.filter(|row| is_awaited(&row.row)).collect()
 }
 
 /// The row of one session, if a supervisor runs and says it by then.
 fn show_by(home: &Home, target: &str, deadline: Deadline) -> Option<ShortRow> {
     let request = Request::Show { target: target.into(), at: None };
-    let mut answers = client::ask(home, &request, IfNone::Fail, Patience::Until(deadline)).ok()?;
+    let answers = client::ask(home, &request, IfNone::Fail, Patience::Until(deadline)).ok()?;
+    // What there is to warn of was said with the first answer.
+    let mut answers = answers.keeping_warnings();
     match answers.verdict().ok()? {
         Reply::Rows { rows } => rows.into_iter().next(),
         _ => None,

@@ -6,6 +6,8 @@
 
 pub(crate) mod daemon;
 pub(crate) mod digest;
+pub(crate) mod doctor;
+pub(crate) mod frame;
 pub(crate) mod history;
 pub(crate) mod log;
 pub(crate) mod outcome;

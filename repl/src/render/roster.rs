@@ -1,11 +1,14 @@
 //! The roster: `ls`. Grouped, the rows that need a person first, one line a row.
 
+use std::collections::BTreeMap;
+
 use decklog_protocol::message::ShortRow;
 use decklog_protocol::row::Row;
 
 use super::style::{self, Paint, Style};
-use super::table::{self, Cell, Column, Line};
+use super::table::{self, Cell, Column, Drawn, Line};
 use super::{outcome, text, when};
+use crate::cli::GroupBy;
 
 /// People see at most this many finished rows unless they ask for all.
 pub(crate) const FINISHED_SHOWN: u64 = 20;
@@ -100,11 +103,64 @@ pub(crate) fn groups(groups: &[(&str, &[ShortRow], u64)], style: Style) -> Strin
             lines.push(Line::Heading(format!("… {more} more"), Paint::Dim));
         }
     }
-    table::render(&COLUMNS, &lines, style)
+    table::text(&table::draw(&COLUMNS, &lines, style))
 }
 
-/// The rows as a screen. No rows: the empty text.
-pub(crate) fn screen(rows: &[ShortRow], extent: Extent, style: Style) -> String {
+/// The lines of the roster. No rows: none.
+pub(crate) fn drawn(rows: &[ShortRow], by: GroupBy, extent: Extent, style: Style) -> Vec<Drawn> {
+    let lines = match by {
+        GroupBy::State => by_state(rows, extent),
+        GroupBy::Dir => by_label(rows, extent, None, |row| Some(row.cwd.clone())),
+        GroupBy::Group => by_label(rows, extent, Some("no group"), |row| row.group.clone()),
+        GroupBy::Agent => by_label(rows, extent, None, |row| row.agent.clone().or(Some(row.kind.clone()))),
+    };
+    table::draw(&COLUMNS, &lines, style)
+}
+
+/// Under headings that the rows have in common, in the order of their text; those without one come last. Under each
+/// what needs a person stands first.
+fn by_label(
+    rows: &[ShortRow],
+    extent: Extent,
+    without: Option<&str>,
+    label: impl Fn(&Row) -> Option<String>,
+) -> Vec<Line> {
+    let mut rows: Vec<_> = rows.iter().collect();
+    // A stable sort: what is not finished stays oldest dispatch first.
+    rows.sort_by(|a, b| {
+        let (of_a, of_b) = (Group::of(&a.row), Group::of(&b.row));
+        let newest_end = match of_a {
+            Group::Finished | Group::Left => ended_at(&b.row).cmp(ended_at(&a.row)),
+            _ => std::cmp::Ordering::Equal,
+        };
+        of_a.cmp(&of_b).then(newest_end)
+    });
+    let mut sections: BTreeMap<(bool, String), Vec<Line>> = BTreeMap::new();
+    for row in rows {
+        let heading = label(&row.row);
+        let heading = (heading.is_none(), heading.unwrap_or_else(|| without.unwrap_or_default().into()));
+        sections.entry(heading).or_default().push(line(row));
+    }
+    let mut lines = Vec::new();
+    for ((_, heading), rows) in sections {
+        lines.push(Line::Heading(text::shown(&heading).into_owned(), Paint::Bold));
+        lines.extend(rows);
+    }
+    lines.extend(left_out_line(extent));
+    lines
+}
+
+/// Stands in place of the rows that were left out.
+fn left_out_line(extent: Extent) -> Option<Line> {
+    match extent {
+        Extent::Listed { left_out: left_out @ 1.. } => {
+            Some(Line::Heading(format!("… {left_out} more finished (decklog ls --all)"), Paint::Dim))
+        }
+        Extent::Listed { .. } | Extent::All => None,
+    }
+}
+
+fn by_state(rows: &[ShortRow], extent: Extent) -> Vec<Line> {
     let mut lines = Vec::new();
     for group in Group::ALL {
         let mut rows: Vec<_> = rows.iter().filter(|row| Group::of(&row.row) == group).collect();
@@ -117,10 +173,8 @@ pub(crate) fn screen(rows: &[ShortRow], extent: Extent, style: Style) -> String 
         lines.push(Line::Heading(group.heading().into(), Paint::Bold));
         lines.extend(rows.iter().map(|row| line(row)));
     }
-    if let Extent::Listed { left_out: left_out @ 1.. } = extent {
-        lines.push(Line::Heading(format!("… {left_out} more finished (decklog ls --all)"), Paint::Dim));
-    }
-    table::render(&COLUMNS, &lines, style)
+    lines.extend(left_out_line(extent));
+    lines
 }
 
 /// When it ended, or was found to have ended: both are written so that they sort as text.
@@ -173,6 +227,10 @@ mod tests {
 
     use super::super::samples::{failed, job, short};
     use super::*;
+
+    fn screen(rows: &[ShortRow], extent: Extent, style: Style) -> String {
+        table::text(&drawn(rows, GroupBy::State, extent, style))
+    }
 
     fn fleet() -> Vec<ShortRow> {
         let done = Row { exit_code: Some(0), ..job("e0c7aa19", "build", "done", 268) };
@@ -235,6 +293,37 @@ mod tests {
     const LISTED: Extent = Extent::Listed { left_out: 0 };
 
     #[test]
+    fn rows_are_grouped_by_what_they_have_in_common() {
+        let mut rows = fleet();
+        for (row, group) in rows.iter_mut().zip(["nightly", "nightly", "", "release", "nightly"]) {
+            row.row.group = Some(group.to_owned()).filter(|group| !group.is_empty());
+        }
+        let by = |by| table::text(&drawn(&rows[..5], by, LISTED, Style::PLAIN));
+        insta::assert_snapshot!(by(GroupBy::Group), @"
+        nightly
+        ◐ 03aa91cd  test            working  collected 812 items ␛[31m… 61%          job      3m
+        ✓ e0c7aa19  build           done     exit 0 in 2m 14s                        job      4m
+        ✗ 4be2d7f3  migrate         failed   exit 101 · 3 assertions in tests/db.rs  job      9m
+        release
+        ● 7c5dcf5d  flaky-test-fix  blocked  wants to run `rm -rf target/`           claude  41m
+        no group
+        ○ 55d0e1b8  docs-for-api    queued   waits for a free slot                   job      2h
+        ");
+        insta::assert_snapshot!(by(GroupBy::Agent), @"
+        claude
+        ● 7c5dcf5d  flaky-test-fix  blocked  wants to run `rm -rf target/`           claude  41m
+        job
+        ◐ 03aa91cd  test            working  collected 812 items ␛[31m… 61%          job      3m
+        ○ 55d0e1b8  docs-for-api    queued   waits for a free slot                   job      2h
+        ✓ e0c7aa19  build           done     exit 0 in 2m 14s                        job      4m
+        ✗ 4be2d7f3  migrate         failed   exit 101 · 3 assertions in tests/db.rs  job      9m
+        ");
+        rows[4].row.cwd = "/home/u/a\u{1b}[2J".into();
+        let by_dir = table::text(&drawn(&rows, GroupBy::Dir, Extent::All, Style::PLAIN));
+        assert!(by_dir.starts_with("  /home/u/a␛[2J\n  ✗ 4be2d7f3") && by_dir.contains("\n  /home/u/web\n"));
+    }
+
+    #[test]
     fn a_narrow_terminal_cuts_the_summary_only() {
         let style = Style { color: false, width: Some(72) };
         insta::assert_snapshot!(screen(&fleet()[..5], LISTED, style), @"
@@ -282,6 +371,10 @@ mod tests {
         assert_eq!(folded.lines().count(), 1 + 20 + 1);
         insta::assert_snapshot!(folded.lines().last().unwrap(), @"  … 3 more finished (decklog ls --all)");
         assert_eq!(screen(&rows, Extent::All, Style::PLAIN).lines().count(), 1 + 23);
+        let extent = Extent::Listed { left_out: 3 };
+        let by_dir = table::text(&drawn(&rows[..20], GroupBy::Dir, extent, Style::PLAIN));
+        assert_eq!(by_dir.lines().count(), 1 + 20 + 1);
+        assert_eq!(by_dir.lines().last(), folded.lines().last());
     }
 
     #[test]

@@ -61,22 +61,36 @@ const NAME_MAX: usize = 24;
 /// and so many when it is narrow.
 const NAME_MIN: usize = 12;
 
-/// The lines, aligned; every line ends with a line break.
-pub(crate) fn render(columns: &[Column], lines: &[Line], style: Style) -> String {
+/// A line as it stands on the screen, without its line break.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Drawn {
+    /// The line.
+    pub(crate) text: String,
+    /// Whether it is a row of cells.
+    pub(crate) is_row: bool,
+}
+
+/// Lines that were drawn, each with its line break.
+pub(crate) fn text(lines: &[Drawn]) -> String {
+    lines.iter().map(|line| format!("{}\n", line.text)).collect()
+}
+
+/// The lines, aligned.
+pub(crate) fn draw(columns: &[Column], lines: &[Line], style: Style) -> Vec<Drawn> {
     let widths = widths(columns, lines, style);
-    let mut out = String::new();
-    for line in lines {
-        match line {
-            Line::Heading(text, paint) => {
-                out.push_str(&" ".repeat(INDENT));
-                let columns = style.width.map_or(usize::MAX, |width| width.saturating_sub(INDENT));
-                out.push_str(&style.paint(*paint, &text::cut(text, columns)));
-            }
-            Line::Cells(cells) => push_cells(&mut out, columns, &widths, cells, style),
+    let draw = |line: &Line| match line {
+        Line::Heading(text, paint) => {
+            let columns = style.width.map_or(usize::MAX, |width| width.saturating_sub(INDENT));
+            let text = style.paint(*paint, &text::cut(text, columns));
+            Drawn { text: format!("{}{text}", " ".repeat(INDENT)), is_row: false }
         }
-        out.push('\n');
-    }
-    out
+        Line::Cells(cells) => {
+            let mut text = String::new();
+            push_cells(&mut text, columns, &widths, cells, style);
+            Drawn { text, is_row: true }
+        }
+    };
+    lines.iter().map(draw).collect()
 }
 
 fn push_cells(out: &mut String, columns: &[Column], widths: &[usize], cells: &[Cell], style: Style) {
@@ -168,12 +182,12 @@ mod tests {
             row("test", "", "41m"),
         ];
         let columns = [Column::Left, Column::Gives, Column::Left, Column::Right];
-        insta::assert_snapshot!(render(&columns, &lines, Style { color: false, width: Some(30) }), @r"
+        insta::assert_snapshot!(text(&draw(&columns, &lines, Style { color: false, width: Some(30) })), @r"
           Working
           日本  collected 812 it…   3m
           test                     41m
         ");
-        insta::assert_snapshot!(render(&columns, &lines, Style::PLAIN), @r"
+        insta::assert_snapshot!(text(&draw(&columns, &lines, Style::PLAIN)), @r"
           Working
           日本  collected 812 items and more   3m
           test                                41m

@@ -56,10 +56,11 @@ fn sum_up(
 ) -> Result<Digest, StoreError> {
     let looked = present.fleet().looked;
     let (since_seq, since_at) = match since {
-        Some(Moment::Time(time)) => (store.seq_at(Moment::Time(time))?, Some(time)),
-        Some(moment @ Moment::Seq(_)) => {
+        Some(Moment::Seq(0)) => (0, None),
+        Some(moment) => {
             let seq = store.seq_at(moment)?;
-            (seq, store.time_of(seq)?)
+            let at = if let Moment::Time(time) = moment { time } else { store.time_of(Moment::Seq(seq))? };
+            (seq, Some(at))
         }
         None => (looked.map_or(0, |looked| looked.seq), looked.map(|looked| looked.at)),
     };

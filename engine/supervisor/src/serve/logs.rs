@@ -5,13 +5,15 @@ use std::io;
 use decklog_engine::dispatcher::{Answer, Input, WaitGoal};
 use decklog_engine::id::RunKey;
 use decklog_engine::session::State;
+use decklog_engine::time::Time;
 use decklog_protocol::frame::Frame;
-use decklog_protocol::message::Reply;
+use decklog_protocol::message::{Moment, Reply};
 use decklog_worker::layout::RunDir;
-use decklog_worker::{Chunk, OutputReader};
+use decklog_worker::{Chunk, OutputReader, Since, output_since};
 
 use super::Server;
 use super::out::Out;
+use crate::store::{Store, StoreError};
 use crate::{launch, tasks};
 
 const CHUNK_BYTES: usize = 256 << 10;
@@ -59,7 +61,20 @@ impl Server {
         let recorded_end =
             session.run.as_ref().filter(|latest| latest.number == run.run).and_then(|run| run.output_end);
         let mut growth = if follow { self.hosting.follow(run) } else { None };
-        let (mut reader, mut offset) = begin.open(&run_dir).await?;
+        let of_run = session.run.as_ref().filter(|latest| latest.number == run.run);
+        let span = of_run.map_or((None, None), |run| (run.started_at, run.ended_at));
+        let (mut reader, mut offset) = match begin.open(&run_dir, span, &self.store).await? {
+            Ok(opened) => opened,
+            Err(NotKnown::Log(error)) => return out.fail(error.to_string()).await,
+            Err(NotKnown::Times) => {
+                let text = format!(
+                    "when run {} of {} printed what is not known: its worker noted no times",
+                    run.run, session.name
+                );
+                let hints = vec!["-n N says the last lines, without --since everything is said".into()];
+                return out.last(&Reply::Failed { text, hints }).await;
+            }
+        };
         out.send(&Frame::message(&Reply::Begins { run: run.run, offset })).await?;
         loop {
             // Whether it had ended is asked before the files are read: then what they hold is all.
@@ -90,24 +105,74 @@ impl Server {
 pub(super) enum Begin {
     /// At this offset.
     At(u64),
-    /// With the last so many lines.
-    LastLines(u64),
+    /// With what came since then, and no more than the last lines.
+    With {
+        /// Since when; ever, where it is not said.
+        since: Option<Moment>,
+        /// How many lines; all, where it is not said.
+        lines: Option<u64>,
+    },
+}
+
+/// Why it is not known where to begin.
+pub(super) enum NotKnown {
+    /// The worker noted no times.
+    Times,
+    /// The log cannot be read.
+    Log(StoreError),
 }
 
 impl Begin {
     /// A reader, and the offset to begin at.
-    async fn open(self, run_dir: &RunDir) -> io::Result<(OutputReader, u64)> {
-        let run_dir = run_dir.clone();
+    async fn open(
+        self,
+        run_dir: &RunDir,
+        span: Span,
+        store: &Store,
+    ) -> io::Result<Result<(OutputReader, u64), NotKnown>> {
+        let (run_dir, store) = (run_dir.clone(), store.clone());
         tasks::blocking(move || {
             let mut reader = OutputReader::open(&run_dir);
-            let offset = match self {
-                Self::At(offset) => offset,
-                Self::LastLines(lines) => offset_of_last(&mut reader, lines)?,
+            let (since, lines) = match self {
+                Self::At(offset) => return Ok(Ok((reader, offset))),
+                Self::With { since, lines } => (since, lines),
             };
-            Ok((reader, offset))
+            let mut offset = match since.map(|since| store.time_of(since)).transpose() {
+                Err(error) => return Ok(Err(NotKnown::Log(error))),
+                Ok(None) => 0,
+                Ok(Some(time)) => match offset_since(&mut reader, &run_dir, span, time)? {
+                    None => return Ok(Err(NotKnown::Times)),
+                    Some(offset) => offset,
+                },
+            };
+            if let Some(lines) = lines {
+                offset = offset.max(offset_of_last(&mut reader, lines)?);
+            }
+            Ok(Ok((reader, offset)))
         })
         .await
     }
+}
+
+/// When a run began and ended, as far as that is known.
+type Span = (Option<Time>, Option<Time>);
+
+/// Where what came since a time begins; `None` if that is not known.
+fn offset_since(
+    reader: &mut OutputReader,
+    run_dir: &RunDir,
+    (began, ended): Span,
+    time: Time,
+) -> io::Result<Option<u64>> {
+    // Before the notes are read: what comes after this was not there yet.
+    let end = reader.end()?;
+    Ok(match output_since(run_dir, time.0)? {
+        Since::At(offset) => Some(offset),
+        Since::Nothing => Some(end),
+        Since::NotNoted if end == 0 || began.is_some_and(|began| began >= time) => Some(0),
+        Since::NotNoted if ended.is_some_and(|ended| ended < time) => Some(end),
+        Since::NotNoted => None,
+    })
 }
 
 /// Where the last so many lines begin.

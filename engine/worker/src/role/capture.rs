@@ -9,7 +9,7 @@ use std::{
 
 use nix::poll::PollFlags;
 
-use super::{job::Wires, segments::Segments};
+use super::{job::Wires, segments::Segments, times::Times};
 use crate::{Config, DroppedRange, layout::RunDir, sys};
 
 /// The job's wires and where they lead.
@@ -17,6 +17,7 @@ use crate::{Config, DroppedRange, layout::RunDir, sys};
 pub(super) struct Capture {
     wires: Wires,
     segments: Segments,
+    times: Times,
     buffer: Vec<u8>,
     typed: Vec<u8>,
 }
@@ -36,6 +37,7 @@ impl Capture {
         Self {
             wires,
             segments: Segments::new(run_dir, config.output_bytes_max),
+            times: Times::new(run_dir),
             buffer: vec![0; BUFFER_BYTES],
             typed: Vec::new(),
         }
@@ -131,6 +133,9 @@ impl Capture {
                     break;
                 }
             }
+        }
+        if len > 0 {
+            self.times.note(self.segments.end());
         }
         self.segments.append(&self.buffer[..len]);
         if is_over {

@@ -12,6 +12,7 @@ mod ending;
 mod job;
 mod segments;
 mod sweep;
+mod times;
 
 use std::{
     fs::File,
