@@ -128,7 +128,7 @@ pub(crate) struct Logs {
     /// Only the last N lines
     #[arg(short = 'n', long, value_name = "N")]
     pub(crate) lines: Option<u64>,
-    /// Only what came at this TIME or later, to about a second
+    /// Only what came since this TIME, to about a second
     #[arg(long, value_name = "TIME", value_parser = values::time, allow_hyphen_values = true)]
     pub(crate) since: Option<Moment>,
     /// The bytes as they were stored, also on a terminal
