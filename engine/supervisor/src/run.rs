@@ -212,6 +212,7 @@ impl Opened {
                 Progress::Failed(error) => ToCore::LogFailed(causes(&error)),
             });
         };
+        let room = log.room();
         let (submitter, commit_thread) = CommitThread::start(log, QUEUE_BATCHES, progress)
             .map_err(|source| RunError::Io { what: "cannot start the commit thread".into(), source })?;
 
@@ -251,6 +252,7 @@ impl Opened {
             handle: handle.clone(),
             hosting,
             store,
+            room,
             epoch,
             started_at,
             damage,
