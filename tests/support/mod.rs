@@ -7,7 +7,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -66,6 +67,13 @@ impl Instance {
         let folder = tempfile::Builder::new().prefix("decklog-test-").tempdir().unwrap();
         let home = folder.path().join("home");
         Self { folder, home }
+    }
+
+    /// One whose home is this folder.
+    pub(crate) fn at(home: PathBuf) -> Self {
+        let mut instance = Self::new();
+        instance.home = home;
+        instance
     }
 
     /// One whose home has a path that no socket address holds.
@@ -204,6 +212,44 @@ pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// Says, past whatever captures a test's output, that something could not be checked here.
+pub(crate) fn skipped(what: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {what}");
+}
+
+/// Runs one test of this binary again, as the role of its own name, on a memory file system of this size (`8m`) that is
+/// mounted on `folder` in a namespace of its own. False, and said so, where this system lets nobody make one.
+#[track_caller]
+pub(crate) fn on_a_disk_of(size: &str, folder: &Path, test: &str) -> bool {
+    const MOUNT: &str = "mount -t tmpfs -o size=\"$1\" none \"$2\" || exit 77; shift 2; exec \"$@\"";
+    let ran = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", MOUNT, "sh", size])
+        .arg(folder)
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(DISK, folder)
+        .output();
+    let (text, began) = match &ran {
+        Ok(output) => {
+            let text = [&output.stdout[..], &output.stderr].concat();
+            (String::from_utf8_lossy(&text).into_owned(), !output.stdout.is_empty())
+        }
+        Err(error) => (error.to_string(), false),
+    };
+    match ran {
+        Ok(output) if began => assert!(output.status.success(), "{text}"),
+        _ => skipped(&format!("{test}: no small disk to be had: {text}")),
+    }
+    began
+}
+
+/// The folder of the small disk, in the role of [`on_a_disk_of`].
+pub(crate) fn small_disk() -> Option<PathBuf> {
+    std::env::var_os(DISK).map(PathBuf::from)
+}
+
+const DISK: &str = "DECKLOG_TEST_DISK";
+
 /// Kills a process by its number and waits until it is gone.
 #[track_caller]
 pub(crate) fn kill_and_wait(pid: i32) {
@@ -230,7 +276,8 @@ impl Drop for Instance {
         // or variables.
         let begin = Instant::now();
         loop {
-            let left = processes_of(self.folder());
+            let mut left = processes_of(self.folder());
+            left.extend(processes_of(&self.home));
             for pid in &left {
                 let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
             }
@@ -256,6 +303,20 @@ impl Running {
         let stdout = child.stdout.take().map(read_all);
         let stderr = child.stderr.take().map(read_all);
         Self { child, stdout, stderr }
+    }
+
+    /// Starts it with its standard output and its standard error on one terminal.
+    pub(crate) fn all_on_terminal(mut command: Command) -> Self {
+        let pty = nix::pty::openpty(None, None).unwrap();
+        for end in [&pty.master, &pty.slave] {
+            // Else what another test starts meanwhile holds it open.
+            fcntl(end, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).unwrap();
+        }
+        let slave = pty.slave.try_clone().unwrap();
+        command.stdout(Stdio::from(pty.slave)).stderr(Stdio::from(slave)).env("TERM", "xterm-256color");
+        let mut running = Self::of(command);
+        running.stdout = Some(read_all(fs::File::from(pty.master)));
+        running
     }
 
     /// Starts it with its standard output on a terminal of this width.

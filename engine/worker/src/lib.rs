@@ -51,4 +51,4 @@ pub use reader::{Chunk, OutputReader};
 pub use role::main;
 pub use socket::connect;
 pub use spawn::{Spawned, spawn};
-pub use sys::trim_memory;
+pub use sys::{close_all_but_standard, trim_memory};
