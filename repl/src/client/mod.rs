@@ -25,10 +25,10 @@ pub(crate) use holder::holder;
 pub(crate) use start::start;
 
 /// A supervisor that says nothing for so long does not work.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+const ANSWER_WITHIN: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 10 });
 /// One that takes its time over something (a stop, a wait) is asked after so long a silence whether it lives, and has so
 /// long to say so: together no longer than any other silence is borne.
-const LIVES_WITHIN: Duration = Duration::from_secs(ANSWER_WITHIN.as_secs() / 2);
+const LIVES_WITHIN: Duration = Duration::from_millis(ANSWER_WITHIN.as_secs() * 500);
 /// A request that is harmless to repeat is, when the supervisor ends before it answers.
 const ATTEMPTS: u32 = 3;
 /// What killing a supervisor does: for a hint.
