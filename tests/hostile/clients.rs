@@ -55,7 +55,7 @@ impl Client {
                     reply => return reply,
                 }
             }
-            let mut piece = [0; 64 << 10];
+            let mut piece = [0; 8 << 10];
             let read = self.stream.read(&mut piece).unwrap();
             assert!(read > 0, "it ended without an answer");
             self.buffer.extend_from_slice(&piece[..read]);

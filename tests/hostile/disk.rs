@@ -26,7 +26,10 @@ fn empty(disk: &Path) {
 #[track_caller]
 fn refused(instance: &Instance) {
     let said = instance.fails(1, &["dispatch", "--exec", "true"]);
-    assert!(said.contains("is full: nothing new is started") && said.contains("\n\nhint: free some space"), "{said}");
+    assert!(
+        said.contains("is full: nothing new is started") && said.contains("\n\nhint: free some space"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -57,7 +60,8 @@ fn what_runs_is_recorded_and_it_recovers_by_itself() {
     assert_eq!(instance.run(&["wait", "--exit-code", "loud"]).code, 7);
     // Output that could not be written is a hole of a known size.
     let exited = instance.json(&["history", &loud, "--json", "--kind", "Exited"]);
-    let (end, dropped) = (number(&exited[0]["data"], "outputEnd"), number(&exited[0]["data"], "outputDropped"));
+    let (end, dropped) =
+        (number(&exited[0]["data"], "outputEnd"), number(&exited[0]["data"], "outputDropped"));
     assert_eq!(end, 3_000_000 + "begins\n".len() as i64);
     assert!(dropped > 2_000_000, "{exited:#}");
     let logs = instance.run(&["logs", "loud"]).code(0);
@@ -94,7 +98,11 @@ fn what_runs_is_recorded_and_it_recovers_by_itself() {
 fn one_that_ends_while_nobody_watches_a_full_disk_is_recorded() {
     let Some(disk) = small_disk() else {
         let folder = tempfile::tempdir().unwrap();
-        on_a_disk_of("32m", folder.path(), "disk::one_that_ends_while_nobody_watches_a_full_disk_is_recorded");
+        on_a_disk_of(
+            "32m",
+            folder.path(),
+            "disk::one_that_ends_while_nobody_watches_a_full_disk_is_recorded",
+        );
         return;
     };
     let instance = Instance::at(disk.join("home"));

@@ -80,7 +80,11 @@ fn a_flood_is_bounded_and_what_is_missing_is_said() {
     assert!(logs.stdout.ends_with(b"\nlast line\n"));
     assert!(logs.stderr.contains("were not kept"), "{}", logs.stderr);
     let news = instance.json(&["history", &id, "--json", "--kind", "OutputDropped"]);
-    assert!(news.as_array().unwrap().len() < 8, "{} records of what was dropped", news.as_array().unwrap().len());
+    assert!(
+        news.as_array().unwrap().len() < 8,
+        "{} records of what was dropped",
+        news.as_array().unwrap().len()
+    );
     whole(&instance);
 }
 
@@ -91,9 +95,10 @@ fn a_working_directory_that_vanishes_is_named() {
     fs::create_dir(&folder).unwrap();
     let cwd = folder.to_str().unwrap();
     instance.dispatch_until_told("first");
-    let queued = ["dispatch", "--quiet", "--name", "queued", "--after", "first", "--cwd", cwd, "--exec", "true"];
+    let queued =
+        ["dispatch", "--quiet", "--name", "queued", "--after", "first", "--cwd", cwd, "--exec", "true"];
     let queued = instance.ok(&queued).trim().to_owned();
-    let script = format!("echo begins; while [ ! -e '{}.go' ]; do sleep 0.02; done; pwd; ls; echo ends", cwd);
+    let script = format!("echo begins; while [ ! -e '{cwd}.go' ]; do sleep 0.02; done; pwd; ls; echo ends");
     let inside = instance.ok(&["dispatch", "--quiet", "--cwd", cwd, "--exec", &script]).trim().to_owned();
     instance.row_when(&inside, "it runs", |row| row["summary"] == "begins");
     fs::remove_dir(&folder).unwrap();
@@ -109,18 +114,10 @@ fn a_working_directory_that_vanishes_is_named() {
     // One that does not exist when it is asked for is no row at all.
     let said = instance.fails(2, &["dispatch", "--cwd", cwd, "--exec", "true"]);
     assert!(said.contains(cwd) && said.contains("\n\nhint: "), "{said}");
-    let mut command = instance.command(&["dispatch", "--exec", "true"]);
     fs::create_dir(&folder).unwrap();
+    let mut command = instance.command_after("rmdir \"$PWD\"", &["dispatch", "--exec", "true"]);
     command.current_dir(&folder);
-    command.arg("--cwd=.");
-    let words = ["sh", "-c", "rmdir \"$PWD\" && exec \"$@\"", "sh"];
-    let mut removed = std::process::Command::new(words[0]);
-    removed.args(&words[1..]).arg(command.get_program()).args(["dispatch", "--exec", "true"]);
-    removed.current_dir(&folder).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
-    removed.env("DECKLOG_HOME", instance.home());
-    let output = removed.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    let said = Running::of(command).end().code(1).stderr;
     assert!(said.contains("the working directory cannot be found") && said.contains("hint: "), "{said}");
     whole(&instance);
 }

@@ -1,31 +1,17 @@
 //! Limits of the system, exhausted: open files and processes. Refusals are clear, nothing is lost, and it recovers.
 
 use std::os::unix::process::CommandExt as _;
-use std::process::Command;
 
 use nix::unistd::{Uid, chown, geteuid};
 
 use crate::support::{Instance, Ran, Running, skipped};
 use crate::whole;
 
-/// The same command, started by a shell that does this first.
-fn after(line: &str, command: &Command) -> Command {
-    let mut limited = Command::new("/bin/sh");
-    limited.args(["-c", &format!("{line}; exec \"$@\""), "sh"]).arg(command.get_program()).args(command.get_args());
-    limited.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    limited.stdin(std::process::Stdio::null());
-    limited.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
-    if let Some(folder) = command.get_current_dir() {
-        limited.current_dir(folder);
-    }
-    limited
-}
-
 #[test]
 fn more_jobs_than_files_may_be_open_are_refused_one_by_one() {
     const JOBS: usize = 24;
     let instance = Instance::new();
-    let started = Running::of(after("ulimit -n 36", &instance.command(&["daemon", "start"]))).end();
+    let started = Running::of(instance.command_after("ulimit -n 36", &["daemon", "start"])).end();
     started.code(0);
     let supervisor = instance.supervisor();
     let script = "while [ ! -e go ]; do sleep 0.05; done";
@@ -47,7 +33,11 @@ fn more_jobs_than_files_may_be_open_are_refused_one_by_one() {
             && !id.is_empty()
         {
             let row = instance.row(id.trim());
-            assert_eq!((&row["state"], &row["reason"]["kind"]), (&"failed".into(), &"spawn".into()), "{row:#}");
+            assert_eq!(
+                (&row["state"], &row["reason"]["kind"]),
+                (&"failed".into(), &"spawn".into()),
+                "{row:#}"
+            );
         }
     }
     for id in &live {
@@ -55,7 +45,7 @@ fn more_jobs_than_files_may_be_open_are_refused_one_by_one() {
     }
     // The next supervisor finds them all, with as few files.
     instance.kill_supervisor();
-    let started = Running::of(after("ulimit -n 36", &instance.command(&["daemon", "start"]))).end();
+    let started = Running::of(instance.command_after("ulimit -n 36", &["daemon", "start"])).end();
     started.code(0);
     assert_ne!(instance.supervisor(), supervisor);
     std::fs::write(instance.folder().join("go"), "").unwrap();
@@ -84,11 +74,14 @@ fn more_jobs_than_processes_may_be_are_failed_rows() {
     let instance = Instance::new();
     chown(instance.folder(), Some(Uid::from_raw(nobodys_uid())), None).unwrap();
     let as_nobody = |words: &[&str], line: &str| {
-        let mut command = after(line, &instance.command(words));
+        let mut command = instance.command_after(line, words);
         command.uid(nobodys_uid());
         Running::of(command).end()
     };
-    let started = as_nobody(&["daemon", "start"], &format!("ulimit -u {PROCESSES} 2>/dev/null || ulimit -p {PROCESSES}"));
+    let started = as_nobody(
+        &["daemon", "start"],
+        &format!("ulimit -u {PROCESSES} 2>/dev/null || ulimit -p {PROCESSES}"),
+    );
     if started.stderr.contains("cannot execute") || started.stderr.contains("Permission denied") {
         skipped(&format!("a limit of processes: another user cannot run the binary: {}", started.stderr));
         return;

@@ -52,7 +52,8 @@ fn what_looks_like_something_else_is_a_name() {
     let instance = Instance::new();
     for name in ODD {
         let group = format!("--group={name}");
-        let words = ["dispatch", "--quiet", &format!("--name={name}"), &group, &format!("--key={name}"), "--exec"];
+        let words =
+            ["dispatch", "--quiet", &format!("--name={name}"), &group, &format!("--key={name}"), "--exec"];
         let id = instance.ok(&[&words[..], &["true"]].concat()).trim().to_owned();
         let row = instance.row(&id);
         assert_eq!((&row["name"], &row["group"]), (&name.into(), &name.into()));

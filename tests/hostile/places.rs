@@ -3,9 +3,8 @@
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt as _;
-use std::process::Command;
 
-use crate::support::{Instance, Running, on_a_disk_of, small_disk};
+use crate::support::{Instance, Running, on_a_disk_of, shell, small_disk};
 use crate::whole;
 
 #[test]
@@ -16,7 +15,7 @@ fn a_home_that_cannot_be_written_is_said() {
         return;
     };
     let remount = |how: &str| {
-        let mount = Command::new("mount").args(["-o", &format!("remount,{how}")]).arg(&disk).output().unwrap();
+        let mount = shell(&format!("mount -o remount,{how} \"$0\"")).arg(&disk).output().unwrap();
         assert!(mount.status.success(), "{mount:?}");
     };
     let instance = Instance::at(disk.join("home"));

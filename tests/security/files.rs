@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
 
-use crate::support::{Instance, Ran, Running, skipped};
+use crate::support::{Instance, Running, shell, skipped};
 
 /// Everything below a folder, and the folder.
 fn everything(folder: &Path) -> Vec<PathBuf> {
@@ -23,23 +23,10 @@ fn everything(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Runs a verb in a shell whose umask forbids nothing.
-fn with_open_umask(instance: &Instance, words: &[&str]) -> Ran {
-    let plain = instance.command(words);
-    let mut command = instance.command(&[""; 0]);
-    let mut shell = std::process::Command::new("/bin/sh");
-    shell.args(["-c", "umask 000; exec \"$@\"", "sh"]).arg(plain.get_program()).args(plain.get_args());
-    shell.env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    shell.current_dir(instance.folder()).stdin(std::process::Stdio::null());
-    shell.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
-    std::mem::swap(&mut command, &mut shell);
-    Running::of(command).end()
-}
-
 #[test]
 fn everything_is_for_its_owner_alone() {
     let instance = Instance::new();
-    let run = |words: &[&str]| with_open_umask(&instance, words);
+    let run = |words: &[&str]| Running::of(instance.command_after("umask 000", words)).end();
     run(&["daemon", "start"]).code(0);
     fs::write(instance.home().join("config.toml"), "[limits]\noutput_bytes = \"256KiB\"\n").unwrap();
     fs::set_permissions(instance.home().join("config.toml"), fs::Permissions::from_mode(0o600)).unwrap();
@@ -78,7 +65,10 @@ fn everything_is_for_its_owner_alone() {
         let mode = metadata.permissions().mode() & 0o7777;
         assert_eq!(mode, wanted, "{} has mode {mode:o}", path.display());
     }
-    assert!(folders > 15 && files > 20 && sockets == 2, "{folders} folders, {files} files, {sockets} sockets");
+    assert!(
+        folders > 15 && files > 20 && sockets == 2,
+        "{folders} folders, {files} files, {sockets} sockets"
+    );
 }
 
 #[test]
@@ -100,7 +90,9 @@ fn another_user_gets_no_word() {
         return;
     }
     let history = || instance.json(&["history", "--json"]);
-    instance.until("its start is recorded", || history().as_array().unwrap().last().unwrap()["kind"] == "Started");
+    instance.until("its start is recorded", || {
+        history().as_array().unwrap().last().unwrap()["kind"] == "Started"
+    });
     let before = history();
     let refused = |what: &str| {
         for words in [&["ls"][..], &["logs", "job"], &["stop", "job"], &["daemon", "start"]] {
@@ -116,8 +108,8 @@ fn another_user_gets_no_word() {
     open(instance.home(), 0o755);
     open(&instance.home().join("run"), 0o755);
     open(&instance.home().join("run/supervisor.sock"), 0o666);
-    let mut stranger = std::process::Command::new("/bin/sh");
-    stranger.args(["-c", "ls \"$0/run\""]).arg(instance.home()).uid(STRANGER).gid(STRANGER);
+    let mut stranger = shell("ls \"$0/run\"");
+    stranger.arg(instance.home()).uid(STRANGER).gid(STRANGER);
     assert!(stranger.output().unwrap().status.success(), "the way to the socket is open");
     refused("at an open socket");
     assert_eq!(instance.row("job")["state"], "working");
@@ -150,7 +142,15 @@ fn secrets_of_the_environment_stay_out_of_the_log() {
     fs::create_dir_all(instance.home()).unwrap();
     fs::write(instance.home().join("config.toml"), "[environment]\ndeny = [\"DENIED_*\"]\n").unwrap();
     for words in [
-        &["dispatch", "--name", "a", "--env", "GIVEN_TOKEN=hunter2-correct-horse-battery", "--exec", "test $GIVEN_TOKEN"][..],
+        &[
+            "dispatch",
+            "--name",
+            "a",
+            "--env",
+            "GIVEN_TOKEN=hunter2-correct-horse-battery",
+            "--exec",
+            "test $GIVEN_TOKEN",
+        ][..],
         &["dispatch", "--name", "b", "--", "/no/such/program"],
         &["dispatch", "--name", "c", "--exec", "kill -KILL $$"],
         &["dispatch", "--name", "d", "--after", "a", "--exec", "exit 3"],

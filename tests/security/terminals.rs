@@ -12,7 +12,8 @@ const HOSTILE: &[u8] = b"\x1b]0;owned\x07\x1b[2J\x1b[31mred\xc2\x9b31m\x9b31m\xe
 
 /// What of a screen is neither text, nor a colour of ours, nor the end of a line.
 fn dangerous(screen: &[u8]) -> Vec<char> {
-    let mut text = String::from_utf8(screen.to_vec()).expect("a lone byte is a control character to some terminals");
+    let mut text =
+        String::from_utf8(screen.to_vec()).expect("a lone byte is a control character to some terminals");
     text = text.replace("\r\n", "\n");
     for color in ["0", "1", "2", "31", "32", "33", "34", "35", "36"] {
         text = text.replace(&format!("\u{1b}[{color}m"), "");
@@ -55,23 +56,51 @@ fn no_verb_lets_a_control_character_through() {
     safe(&instance, 2, &[b"dispatch", b"--cwd", &[cwd, b"/missing"].concat(), b"--exec", b"true"]);
     instance.finished(&["failed", "true-redltr"].map(|name| {
         let rows = instance.json(&["ls", "--all", "--json"]);
-        let named = rows.as_array().unwrap().iter().find(|row| row["name"].as_str().unwrap().starts_with(&name[..4]));
+        let named =
+            rows.as_array().unwrap().iter().find(|row| row["name"].as_str().unwrap().starts_with(&name[..4]));
         named.unwrap()["id"].as_str().unwrap().to_owned()
     }));
-    instance.row_when("live", "it runs", |row| row["summary"].as_str().is_some_and(|line| line.contains("red")));
+    instance
+        .row_when("live", "it runs", |row| row["summary"].as_str().is_some_and(|line| line.contains("red")));
 
     let screens = [
-        "ls", "ls --all", "ls failed", "show failed", "show live", "show missing", "why failed", "why live",
-        "why missing", "history", "history failed", "history -n 3", "logs failed", "logs -n 1 live", "daemon status",
-        "daemon logs", "verify", "ls --at 0s", "show failed --at 0s",
+        "ls",
+        "ls --all",
+        "ls failed",
+        "show failed",
+        "show live",
+        "show missing",
+        "why failed",
+        "why live",
+        "why missing",
+        "history",
+        "history failed",
+        "history -n 3",
+        "logs failed",
+        "logs -n 1 live",
+        "daemon status",
+        "daemon logs",
+        "verify",
+        "ls --at 0s",
+        "show failed --at 0s",
     ]
     .map(|line| safe(&instance, 0, &words(line)));
     let all = screens.concat();
-    assert!(all.contains('␛') && all.contains("⟨202E⟩") && all.contains("red"), "what it was is shown: {all}");
+    assert!(
+        all.contains('␛') && all.contains("⟨202E⟩") && all.contains("red"),
+        "what it was is shown: {all}"
+    );
 
     for (code, line) in [
-        (0, "rename failed other"), (0, "pin other"), (0, "unpin other"), (0, "group some other"),
-        (0, "respawn other"), (0, "stop --grace 50ms live"), (0, "stop live"), (0, "rm live"), (0, "restore live"),
+        (0, "rename failed other"),
+        (0, "pin other"),
+        (0, "unpin other"),
+        (0, "group some other"),
+        (0, "respawn other"),
+        (0, "stop --grace 50ms live"),
+        (0, "stop live"),
+        (0, "rm live"),
+        (0, "restore live"),
         (124, "wait --timeout 10ms --for queued other"),
     ] {
         let done = Running::all_on_terminal(instance.command(&line.split(' ').collect::<Vec<_>>())).end();

@@ -106,6 +106,16 @@ impl Instance {
         command
     }
 
+    /// The same, started by a shell that does this line first: a umask, a limit.
+    pub(crate) fn command_after<W: AsRef<OsStr>>(&self, line: &str, words: &[W]) -> Command {
+        let plain = self.command(words);
+        let mut command = shell(&format!("{line}; exec \"$0\" \"$@\""));
+        command.arg(plain.get_program()).args(plain.get_args()).current_dir(self.folder());
+        command.env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
     /// Starts a verb.
     pub(crate) fn start<W: AsRef<OsStr>>(&self, words: &[W]) -> Running {
         Running::of(self.command(words))
@@ -200,6 +210,13 @@ impl Instance {
     pub(crate) fn until(&self, what: &str, holds: impl FnMut() -> bool) {
         until(&format!("{what}, in {}", self.folder().display()), holds);
     }
+}
+
+/// A line of shell, whose words come after it, not started yet.
+pub(crate) fn shell(line: &str) -> Command {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", line]);
+    command
 }
 
 /// Waits until something holds.

@@ -217,7 +217,9 @@ impl Opened {
         let room = log.room();
         let (submitter, commit_thread) = CommitThread::start(log, QUEUE_BATCHES, progress)
             .map_err(|source| RunError::Io { what: "cannot start the commit thread".into(), source })?;
-        first_thread().await.map_err(|source| RunError::Io { what: "cannot start a thread".into(), source })?;
+        first_thread()
+            .await
+            .map_err(|source| RunError::Io { what: "cannot start a thread".into(), source })?;
 
         let before = if roster.fleet().epoch > 0 { roster.fleet().policy.clone() } else { Policy::default() };
         let config = Arc::new(ConfigFile::open(home.config_file(), before));

@@ -123,8 +123,8 @@ fn is_repeatable(request: &Request) -> bool {
 /// Whether a supervisor that says nothing works all the same: asked over another connection, with what every version
 /// understands. One that went away does not count as silent: the first connection says so itself.
 fn lives(home: &Home) -> bool {
-    let said = ask(home, &Request::Status, IfNone::Fail, Patience::AtOnce)
-        .and_then(|mut answers| answers.verdict());
+    let said =
+        ask(home, &Request::Status, IfNone::Fail, Patience::AtOnce).and_then(|mut answers| answers.verdict());
     !matches!(said, Err(Trouble::Silent(_)))
 }
 

@@ -104,7 +104,7 @@ impl Server {
         &self,
         actor: Actor,
         mut request: DispatchRequest,
-    ) -> Result<Option<Answer>, Reply> {
+    ) -> Result<Option<Answer>, Box<Reply>> {
         let (config, _) = self.config.look();
         request.environment.retain(|(name, _)| config.environment.lets_through(name));
         if let Err(refusal) = check(&request) {
@@ -135,7 +135,7 @@ impl Server {
             })?;
             // On its way while the intent becomes durable; it starts nothing before it is told to.
             hosting.prepare(id, surroundings);
-            Ok::<_, Reply>(place::of(&cwd))
+            Ok::<_, Box<Reply>>(place::of(&cwd))
         })
         .await?;
         let wish = Box::new(Dispatch { id, name_given: request.name.is_some(), dispatched });
@@ -180,19 +180,19 @@ impl Server {
     }
 }
 
-fn disk_is_full(home: &Path) -> Reply {
-    Reply::Failed {
+fn disk_is_full(home: &Path) -> Box<Reply> {
+    Box::new(Reply::Failed {
         text: format!("the disk that holds {} is full: nothing new is started", home.display()),
         hints: vec![
             "free some space (20 MB are plenty) and dispatch again: nothing needs to be restarted".into(),
             "what runs goes on, and how it ends is recorded".into(),
         ],
-    }
+    })
 }
 
-fn cannot_begin(what: &str, error: &io::Error) -> Reply {
+fn cannot_begin(what: &str, error: &io::Error) -> Box<Reply> {
     let hints = vec!["decklog daemon logs may say more".into()];
-    Reply::Failed { text: format!("{what}: {error}"), hints }
+    Box::new(Reply::Failed { text: format!("{what}: {error}"), hints })
 }
 
 /// Whether what is asked for fits into a record, and can be shown.

@@ -150,7 +150,9 @@ impl Connections {
     /// When growth, or what was dropped, should next be told.
     pub(super) fn next_news(&self, now: Instant, end: u64) -> Option<Instant> {
         let idle = self.0.iter().filter(|connection| connection.outbox.is_empty());
-        idle.flat_map(|connection| [connection.grew_due(now, end), connection.dropped_due(now)]).flatten().min()
+        idle.flat_map(|connection| [connection.grew_due(now, end), connection.dropped_due(now)])
+            .flatten()
+            .min()
     }
 
     /// Each connection's descriptor and what it waits for, in order.
