@@ -15,7 +15,7 @@ fn a_home_that_cannot_be_written_is_said() {
         return;
     };
     let remount = |how: &str| {
-        let mount = shell(&format!("mount -o remount,{how} \"$0\"")).arg(&disk).output().unwrap();
+        let mount = shell(&format!("mount -o remount,bind,{how} \"$0\"")).arg(&disk).output().unwrap();
         assert!(mount.status.success(), "{mount:?}");
     };
     let instance = Instance::at(disk.join("home"));
