@@ -47,7 +47,9 @@ fn what_is_no_program_is_a_failed_row_that_says_so() {
         ("/", "Permission denied"),
         ("/etc/passwd/x", "Not a directory"),
     ] {
-        let ran = instance.run(&["dispatch", "--quiet", "--", program]).code(1);
+        let mut command = instance.command(&["dispatch", "--quiet", "--", program]);
+        command.env("PATH", "/usr/bin:/bin");
+        let ran = Running::of(command).end().code(1);
         assert!(ran.stderr.contains(program) && ran.stderr.contains(why), "{program}: {ran:?}");
         let row = instance.row(ran.text().trim());
         assert_eq!((&row["state"], &row["reason"]["kind"]), (&"failed".into(), &"spawn".into()), "{row:#}");
