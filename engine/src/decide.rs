@@ -139,7 +139,7 @@ pub fn decide(roster: &Roster, session: &Session, command: &Command) -> Result<G
         Command::Group { group } => {
             if let Some(Err(bad)) = group.as_deref().map(name::check) {
                 let text = format!("the group cannot be this: {bad}");
-                return Err(Refusal { rule: "name", text, hints: Vec::new() });
+                return Err(Refusal { rule: "name", text, hints: Vec::from([name::RULE.into()]) });
             }
             Vec::from([Fact::of(id, Grouped { group: group.clone() })])
         }
@@ -370,7 +370,7 @@ fn alive(session: &Session, way_out: &str) -> Refusal {
 
 fn check_name(roster: &Roster, name: &str, but: Option<SessionId>) -> Result<(), Refusal> {
     if let Err(bad) = name::check(name) {
-        return Err(Refusal { rule: "name", text: bad.to_string(), hints: Vec::new() });
+        return Err(Refusal { rule: "name", text: bad.to_string(), hints: Vec::from([name::RULE.into()]) });
     }
     match roster.named(name) {
         Some(holder) if Some(holder.id) != but => Err(Refusal {

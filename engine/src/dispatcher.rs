@@ -324,6 +324,10 @@ impl Dispatcher {
             (mode == ShutdownMode::RefuseIfLive && !live.is_empty()).then(|| still_alive(&live))
         });
         if let Some(refusal) = refused {
+            if refusal.rule == "no-self-approval" {
+                let tried = Refused { verb: "daemon stop".into(), rule: refusal.rule.into() };
+                self.apply(at, &actor, token.map_or(Cause::Unknown, Cause::Request), Fact::of_fleet(tried));
+            }
             if let Some(token) = token {
                 self.answer(token, Answer::Refused(Vec::from([refusal])));
             }

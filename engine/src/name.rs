@@ -2,6 +2,8 @@
 
 use alloc::string::String;
 
+/// What a name is, for who gave one that is none.
+pub const RULE: &str = "a name is 1 to 64 printable characters";
 /// A name has at most this many characters.
 pub const NAME_CHARACTERS_MAX: usize = 64;
 const MADE_CHARACTERS_MAX: usize = 24;

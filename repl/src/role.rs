@@ -14,7 +14,6 @@ use decklog_worker::layout::JobDir;
 use nix::sys::signal::SigSet;
 
 use crate::error::{Failure, Kind};
-use crate::process;
 
 /// The hidden verb of the worker's role.
 pub(crate) const WORKER: &str = "worker";
@@ -31,7 +30,6 @@ pub(crate) fn worker(job_folder: Option<OsString>) -> ExitCode {
 
 /// Is the supervisor until it is told to end. Detached: the client that started it reads how that went.
 pub(crate) fn supervisor(home: Home, detached: bool) -> Result<(), Failure> {
-    process::let_inherited_go();
     // Whoever started this may block signals; what this starts must not inherit that.
     let _ = SigSet::empty().thread_set_mask();
     decklog_supervisor::run(home, detached).map_err(|error| failure(&error, detached))

@@ -35,6 +35,6 @@ pub use log::{AppendError, Log, Refusal};
 pub use memory::{Fault, MemoryDisk, MemoryLog};
 pub use pack::{APPEND_BYTES_MAX, PAYLOAD_BYTES_MAX, VALUE_BYTES_MAX};
 pub use reader::{Backwards, Commits, ReadError, Reader, Records};
-pub use sled_log::{FORMAT_VERSION, Note, OpenError, Options, SledLog};
+pub use sled_log::{FORMAT_VERSION, Note, OpenError, Options, Room, SledLog};
 pub use source::Damage;
 pub use verify::{VerifyReport, verify};

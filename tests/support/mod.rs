@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::fcntl::OFlag;
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -71,6 +71,13 @@ impl Instance {
         Self { folder, home }
     }
 
+    /// One whose home is this folder.
+    pub(crate) fn at(home: PathBuf) -> Self {
+        let mut instance = Self::new();
+        instance.home = home;
+        instance
+    }
+
     /// One whose home has a path that no socket address holds.
     pub(crate) fn with_long_path() -> Self {
         let mut instance = Self::new();
@@ -97,6 +104,16 @@ impl Instance {
         let path = std::env::var("PATH").unwrap_or_default();
         command.env("PATH", format!("{}:{path}", binaries.display()));
         command.env("HOME", self.folder()).env("DECKLOG_HOME", &self.home).env("LANG", "C.UTF-8");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// The same, started by a shell that does this line first: a umask, a limit.
+    pub(crate) fn command_after<W: AsRef<OsStr>>(&self, line: &str, words: &[W]) -> Command {
+        let plain = self.command(words);
+        let mut command = shell(&format!("{line}; exec \"$0\" \"$@\""));
+        command.arg(plain.get_program()).args(plain.get_args()).current_dir(self.folder());
+        command.env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
@@ -190,11 +207,31 @@ impl Instance {
         kill_and_wait(self.supervisor());
     }
 
+    /// What runs besides the supervisor and the worker that it keeps for the next dispatch.
+    pub(crate) fn strays(&self) -> Vec<i32> {
+        let supervisor = self.supervisor();
+        let waits = |pid: i32| {
+            let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            let mut words = words.split(|byte| *byte == 0).skip(1).map(OsStr::from_bytes);
+            let folder = words.next().filter(|word| *word == "worker").and_then(|_| words.next());
+            folder.is_some_and(|folder| !Path::new(folder).join("environment").exists())
+        };
+        let all = processes_of(self.folder()).into_iter();
+        all.filter(|pid| *pid != supervisor && !waits(*pid)).collect()
+    }
+
     /// Waits until something holds.
     #[track_caller]
     pub(crate) fn until(&self, what: &str, holds: impl FnMut() -> bool) {
         until(&format!("{what}, in {}", self.folder().display()), holds);
     }
+}
+
+/// A line of shell, whose words come after it, not started yet.
+pub(crate) fn shell(line: &str) -> Command {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", line]);
+    command
 }
 
 /// Waits until something holds.
@@ -206,6 +243,44 @@ pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
         thread::sleep(PAUSE);
     }
 }
+
+/// Says, past whatever captures a test's output, that something could not be checked here.
+pub(crate) fn skipped(what: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {what}");
+}
+
+/// Runs one test of this binary again, as the role of its own name, on a memory file system of this size (`8m`) that is
+/// mounted on `folder` in a namespace of its own. False, and said so, where this system lets nobody make one.
+#[track_caller]
+pub(crate) fn on_a_disk_of(size: &str, folder: &Path, test: &str) -> bool {
+    const MOUNT: &str = "mount -t tmpfs -o size=\"$1\" none \"$2\" || exit 77; shift 2; exec \"$@\"";
+    let ran = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", MOUNT, "sh", size])
+        .arg(folder)
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(DISK, folder)
+        .output();
+    let (text, began) = match &ran {
+        Ok(output) => {
+            let text = [&output.stdout[..], &output.stderr].concat();
+            (String::from_utf8_lossy(&text).into_owned(), !output.stdout.is_empty())
+        }
+        Err(error) => (error.to_string(), false),
+    };
+    match ran {
+        Ok(output) if began => assert!(output.status.success(), "{text}"),
+        _ => skipped(&format!("{test}: no small disk to be had: {text}")),
+    }
+    began
+}
+
+/// The folder of the small disk, in the role of [`on_a_disk_of`].
+pub(crate) fn small_disk() -> Option<PathBuf> {
+    std::env::var_os(DISK).map(PathBuf::from)
+}
+
+const DISK: &str = "DECKLOG_TEST_DISK";
 
 /// Kills a process by its number and waits until it is gone.
 #[track_caller]
@@ -233,7 +308,8 @@ impl Drop for Instance {
         // or variables.
         let begin = Instant::now();
         loop {
-            let left = processes_of(self.folder());
+            let mut left = processes_of(self.folder());
+            left.extend(processes_of(&self.home));
             for pid in &left {
                 let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
             }
@@ -356,6 +432,20 @@ impl Running {
         let stdout = child.stdout.take().map(read_all);
         let stderr = child.stderr.take().map(read_all);
         Self { child, stdout, stderr }
+    }
+
+    /// Starts it with its standard output and its standard error on one terminal.
+    pub(crate) fn all_on_terminal(mut command: Command) -> Self {
+        let pty = nix::pty::openpty(None, None).unwrap();
+        for end in [&pty.master, &pty.slave] {
+            // Else what another test starts meanwhile holds it open.
+            fcntl(end, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).unwrap();
+        }
+        let slave = pty.slave.try_clone().unwrap();
+        command.stdout(Stdio::from(pty.slave)).stderr(Stdio::from(slave)).env("TERM", "xterm-256color");
+        let mut running = Self::of(command);
+        running.stdout = Some(read_all(fs::File::from(pty.master)));
+        running
     }
 
     /// Starts it with its standard output on a terminal of this width.

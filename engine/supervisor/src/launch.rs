@@ -46,6 +46,11 @@ pub(crate) fn keep(job_dir: &JobDir, surroundings: &Surroundings) -> io::Result<
     files::write_private(&job_dir.path().join(NAME), &bytes)
 }
 
+/// Whether surroundings are kept in the folder of a session.
+pub(crate) fn has_surroundings(folder: &Path) -> bool {
+    folder.join(NAME).exists()
+}
+
 fn kept(job_dir: &JobDir) -> io::Result<Surroundings> {
     let bytes = std::fs::read(job_dir.path().join(NAME))?;
     let (environment, umask) = serde_json::from_slice(&bytes)?;

@@ -14,7 +14,7 @@ use decklog_worker::layout::JobDir;
 
 use crate::core::ToCoreHandle;
 use crate::journal::Journal;
-use crate::{clock, tasks};
+use crate::{clock, launch, tasks};
 
 /// A folder younger than this may belong to a dispatch that is under way.
 const AGE_LEAST: Duration = Duration::from_secs(60);
@@ -39,15 +39,22 @@ pub(crate) async fn sweep(jobs: std::path::PathBuf, handle: ToCoreHandle, journa
 /// The ids of folders in which nothing was ever started, and which are too old to belong to a dispatch under way. Those
 /// whose sessions wait in a queue are among them: the log tells them apart.
 pub fn folders_never_run(jobs: &Path, now: Time) -> Vec<String> {
-    let candidates = old_folders(jobs, now).into_iter().map(|id| id.to_string());
-    candidates.filter(|id| !JobDir::new(jobs.join(id)).run(1).path().exists()).collect()
+    let candidates = old_folders(jobs, now).into_iter().map(|id| jobs.join(id.to_string()));
+    // Without surroundings it may be the one that is kept for the next dispatch; a dead one goes at the next start.
+    let never_ran = candidates.filter(|folder| {
+        launch::has_surroundings(folder) && !JobDir::new(folder.clone()).run(1).path().exists()
+    });
+    never_ran.filter_map(|folder| Some(folder.file_name()?.to_str()?.to_owned())).collect()
 }
 
 fn old_folders(jobs: &Path, now: Time) -> Vec<SessionId> {
     let Ok(items) = fs::read_dir(jobs) else { return Vec::new() };
     let oldest = UNIX_EPOCH + Duration::from_millis(now.0).saturating_sub(AGE_LEAST);
+    // One without an environment belongs to no dispatch: it was kept for a worker that waited for one, and holds its lock
+    // for as long as that lives.
     let is_old = |item: &fs::DirEntry| {
-        item.metadata().and_then(|metadata| metadata.modified()).is_ok_and(|modified| modified < oldest)
+        let modified = item.metadata().and_then(|metadata| metadata.modified());
+        modified.is_ok_and(|modified| modified < oldest) || !launch::has_surroundings(&item.path())
     };
     items
         .flatten()
@@ -83,12 +90,17 @@ mod tests {
         let jobs = tempfile::tempdir().unwrap();
         let id = |number| SessionId([number; 16]);
         for number in 1..4 {
-            JobDir::new(jobs.path().join(id(number).to_string())).create().unwrap();
+            let folder = JobDir::new(jobs.path().join(id(number).to_string()));
+            launch::keep(&folder, &launch::Surroundings::default()).unwrap();
         }
+        let spare = JobDir::new(jobs.path().join(id(4).to_string()));
+        spare.create().unwrap();
         fs::create_dir(JobDir::new(jobs.path().join(id(2).to_string())).run(1).path()).unwrap();
         let held = Lock::try_take(&JobDir::new(jobs.path().join(id(3).to_string())).lock()).unwrap();
         fs::create_dir(jobs.path().join("not an id")).unwrap();
 
+        assert_eq!(old_folders(jobs.path(), clock::wall()), [id(4)], "nobody dispatched it");
+        fs::remove_dir_all(spare.path()).unwrap();
         assert_eq!(old_folders(jobs.path(), clock::wall()), []);
         let mut found = old_folders(jobs.path(), Time(clock::wall().0 + 120_000));
         found.sort();

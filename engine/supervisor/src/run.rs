@@ -103,6 +103,8 @@ impl RunError {
 /// standard output; then the standard streams are let go.
 pub fn run(home: Home, detached: bool) -> Result<(), RunError> {
     if detached {
+        // What the client's shell had open (a lock, a pipe that somebody reads to its end) is not held on to.
+        decklog_worker::close_all_but_standard();
         // A session of its own: nothing that happens to the client's terminal happens to it.
         let _ = unistd::setsid();
         nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
@@ -212,8 +214,12 @@ impl Opened {
                 Progress::Failed(error) => ToCore::LogFailed(causes(&error)),
             });
         };
+        let room = log.room();
         let (submitter, commit_thread) = CommitThread::start(log, QUEUE_BATCHES, progress)
             .map_err(|source| RunError::Io { what: "cannot start the commit thread".into(), source })?;
+        first_thread()
+            .await
+            .map_err(|source| RunError::Io { what: "cannot start a thread".into(), source })?;
 
         let before = if roster.fleet().epoch > 0 { roster.fleet().policy.clone() } else { Policy::default() };
         let config = Arc::new(ConfigFile::open(home.config_file(), before));
@@ -251,6 +257,7 @@ impl Opened {
             handle: handle.clone(),
             hosting,
             store,
+            room,
             epoch,
             started_at,
             damage,
@@ -287,6 +294,15 @@ impl Opened {
             }
         }
     }
+}
+
+/// Starts the first thread of the pool for what blocks; [`keep_alive`] keeps one. Where the system gives no thread at all
+/// there could be no blocking work, and this says so in time.
+async fn first_thread() -> io::Result<()> {
+    let tried = std::thread::Builder::new().spawn(|| ())?;
+    let _ = tried.join();
+    tasks::blocking(|| ()).await;
+    Ok(())
 }
 
 fn open_log(home: &Home) -> Result<(SledLog, String), OpenFailed> {
@@ -396,7 +412,9 @@ async fn keep_alive(
 ) {
     loop {
         sleep(heartbeat::EVERY).await;
-        if !heartbeat.beat() || !home.log().exists() {
+        // Also keeps a thread of the pool alive: where the system gives no new one, blocking work still goes on.
+        let (beating, log) = (heartbeat.clone(), home.log());
+        if !tasks::blocking(move || beating.beat() && log.exists()).await {
             journal.note(format!("{} is gone, so this supervisor ends", home.shown().display()));
             handle.tell(ToCore::LogFailed("its folder is gone".into()));
             return;

@@ -24,6 +24,7 @@ use decklog_engine::time::Time;
 use decklog_protocol::frame::{Frame, PROTOCOL};
 use decklog_protocol::home::Home;
 use decklog_protocol::message::{Reply, Request};
+use decklog_storage::Room;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::sleep;
 
@@ -51,6 +52,7 @@ pub(crate) struct Server {
     pub(crate) handle: ToCoreHandle,
     pub(crate) hosting: Hosting,
     pub(crate) store: Store,
+    pub(crate) room: Room,
     pub(crate) epoch: u64,
     pub(crate) started_at: Time,
     /// What is wrong with records that no answer needs: said with each of them all the same.

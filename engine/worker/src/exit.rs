@@ -129,6 +129,11 @@ impl SpawnError {
     pub(crate) fn new(stage: SpawnStage, name: &std::ffi::OsStr, error: &io::Error) -> Self {
         let name = name.to_string_lossy().chars().take(NAME_CHARS_MAX).collect();
         let errno = error.raw_os_error();
+        if errno == Some(libc::EAGAIN) {
+            // What the system says of it ("try again") helps nobody.
+            let text = "no more processes may be started, by this user or on this machine".into();
+            return Self { stage, name, errno, text };
+        }
         let text =
             errno.map_or_else(|| error.to_string(), |number| Errno::from_raw(number).desc().to_owned());
         Self { stage, name, errno, text }

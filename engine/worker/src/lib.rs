@@ -52,5 +52,5 @@ pub use reader::{Chunk, OutputReader};
 pub use role::main;
 pub use socket::connect;
 pub use spawn::{Spawned, spawn};
-pub use sys::trim_memory;
+pub use sys::{close_all_but_standard, trim_memory};
 pub use times::{Since, output_since};

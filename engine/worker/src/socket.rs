@@ -4,12 +4,12 @@
 //! `/proc/self/fd/<folder>/sock`.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io,
     os::{
         fd::AsRawFd,
         unix::{
-            fs::OpenOptionsExt,
+            fs::{OpenOptionsExt, PermissionsExt},
             net::{UnixListener, UnixStream},
         },
     },
@@ -25,14 +25,15 @@ pub fn connect(run_dir: &RunDir) -> io::Result<UnixStream> {
     UnixStream::connect(through(&folder))
 }
 
-/// Binds the run's socket; the caller's umask keeps it private. One that a dead worker left is replaced.
+/// Binds the run's socket, private from its first moment by the caller's umask and the folder around it. One that a dead worker left is replaced.
 pub(crate) fn listen(run_dir: &RunDir) -> io::Result<UnixListener> {
     let folder = open_folder(run_dir)?;
-    match std::fs::remove_file(run_dir.sock()) {
+    match fs::remove_file(run_dir.sock()) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let listener = UnixListener::bind(through(&folder))?;
+    fs::set_permissions(through(&folder), fs::Permissions::from_mode(0o600))?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }

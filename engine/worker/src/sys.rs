@@ -36,8 +36,9 @@ pub(crate) fn reap_any() -> Reaped {
     }
 }
 
-/// Closes every descriptor above the standard three, whatever the starter leaked.
-pub(crate) fn close_all_but_standard() {
+/// Closes every descriptor above the standard three, whatever the starter leaked. Only for the beginning of a process:
+/// nothing of its own may be open yet.
+pub fn close_all_but_standard() {
     // SAFETY: called before this process has opened anything of its own, so nothing owns these descriptors.
     unsafe { libc::close_range(3, libc::c_uint::MAX, 0) };
 }

@@ -7,7 +7,7 @@ use decklog_protocol::home::Home;
 use decklog_protocol::message::Reply;
 
 use super::connection::{Connection, Received};
-use super::{ANSWER_WITHIN, Patience};
+use super::{ANSWER_WITHIN, LIVES_WITHIN, Patience};
 use crate::console;
 use crate::error::{Failure, Kind};
 
@@ -99,7 +99,9 @@ impl Answers {
                 Ok(Received::Nonsense(error)) => return Err(Trouble::Said(nonsense(&error))),
                 Err(error) if super::timed_out(&error) => match self.patience {
                     Patience::Until(deadline) if deadline.passed() => return Err(Trouble::TimedOut),
-                    Patience::Until(_) => continue,
+                    // Too late to find out more in time.
+                    Patience::Until(deadline) if deadline.remaining() < LIVES_WITHIN => continue,
+                    Patience::Until(_) | Patience::Unlimited if super::lives(&self.home) => continue,
                     _ => return Err(Trouble::Silent(super::silent(&self.home, self.pid()))),
                 },
                 Err(error) if super::ended(&error) => return Err(Trouble::Ended),
@@ -143,12 +145,14 @@ impl Answers {
         self.connection.peer_pid()
     }
 
-    fn within(&self) -> Result<Option<Duration>, Trouble> {
+    fn within(&self) -> Result<Duration, Trouble> {
         match self.patience {
-            Patience::Soon => Ok(Some(ANSWER_WITHIN)),
-            Patience::Unlimited => Ok(None),
+            Patience::Soon => Ok(ANSWER_WITHIN),
+            Patience::AtOnce | Patience::Unlimited => Ok(LIVES_WITHIN),
             Patience::Until(deadline) if deadline.passed() => Err(Trouble::TimedOut),
-            Patience::Until(deadline) => Ok(Some(deadline.remaining().max(Duration::from_millis(1)))),
+            Patience::Until(deadline) => {
+                Ok(deadline.remaining().clamp(Duration::from_millis(1), LIVES_WITHIN))
+            }
         }
     }
 }

@@ -79,14 +79,14 @@ impl Connection {
     }
 
     /// The next frame; waits no longer than this for each piece of it.
-    pub(super) fn receive(&mut self, within: Option<Duration>) -> io::Result<Received> {
+    pub(super) fn receive(&mut self, within: Duration) -> io::Result<Received> {
         loop {
             match Frame::decode(&mut self.buffer) {
                 Ok(Some(frame)) => return Ok(Received::Frame(frame)),
                 Ok(None) => {}
                 Err(error) => return Ok(Received::Nonsense(error)),
             }
-            self.stream.set_read_timeout(within)?;
+            self.stream.set_read_timeout(Some(within))?;
             let had = self.buffer.len();
             self.buffer.resize(had + READ_BYTES, 0);
             let read = self.stream.read(&mut self.buffer[had..]);

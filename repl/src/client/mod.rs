@@ -25,7 +25,10 @@ pub(crate) use holder::holder;
 pub(crate) use start::start;
 
 /// A supervisor that says nothing for so long does not work.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+const ANSWER_WITHIN: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 10 });
+/// One that takes its time over something (a stop, a wait) is asked after so long a silence whether it lives, and has so
+/// long to say so: together no longer than any other silence is borne.
+const LIVES_WITHIN: Duration = Duration::from_millis(ANSWER_WITHIN.as_secs() * 500);
 /// A request that is harmless to repeat is, when the supervisor ends before it answers.
 const ATTEMPTS: u32 = 3;
 /// What killing a supervisor does: for a hint.
@@ -36,7 +39,9 @@ const ENDS_IT: &str = "ends it; workers and jobs go on, and the next verb starts
 pub(crate) enum Patience {
     /// It answers at once, or something is wrong.
     Soon,
-    /// It answers when what is waited for has come about.
+    /// The same, and it is not given long: it is only asked whether it lives.
+    AtOnce,
+    /// It answers when what is waited for has come about, and lives meanwhile.
     Unlimited,
     /// The same, but no longer than until then.
     Until(Deadline),
@@ -113,6 +118,14 @@ fn is_repeatable(request: &Request) -> bool {
         Request::Respawn { .. } | Request::Shutdown { .. } => false,
         _ => true,
     }
+}
+
+/// Whether a supervisor that says nothing works all the same: asked over another connection, with what every version
+/// understands. One that went away does not count as silent: the first connection says so itself.
+fn lives(home: &Home) -> bool {
+    let said =
+        ask(home, &Request::Status, IfNone::Fail, Patience::AtOnce).and_then(|mut answers| answers.verdict());
+    !matches!(said, Err(Trouble::Silent(_)))
 }
 
 fn none_runs(error: &io::Error) -> bool {

@@ -104,6 +104,44 @@ fn refusals_and_nonsense_are_failures() {
     assert_eq!(ask_one(&home, &listing()).unwrap_err().code(), 1);
 }
 
+/// A listener that keeps the first connection waiting, and says who it is over the next; then it answers the first.
+#[test]
+fn one_that_is_long_about_something_and_lives_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::separate(folder.path().into());
+    std::fs::create_dir(&home.run).unwrap();
+    let listener = UnixListener::bind(home.socket()).unwrap();
+    let supervisor = thread::spawn(move || {
+        let accept = || {
+            let (mut stream, _) = listener.accept().unwrap();
+            assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
+            stream
+        };
+        let mut first = accept();
+        for _ in 0..2 {
+            accept().write_all(&frame(&Reply::Closed)).unwrap();
+        }
+        first.write_all(&frame(&Reply::Done { rows: Vec::new(), notes: Vec::new() })).unwrap();
+    });
+    let stop = Request::Stop { targets: vec!["a".into()], grace_ms: None };
+    let done = ask_one_patiently(&home, &stop, Patience::Unlimited);
+    assert_eq!(done, Ok(Reply::Done { rows: Vec::new(), notes: Vec::new() }));
+    supervisor.join().unwrap();
+}
+
+#[test]
+fn one_that_gives_no_sign_of_life_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::separate(folder.path().into());
+    std::fs::create_dir(&home.run).unwrap();
+    let _listener = UnixListener::bind(home.socket()).unwrap();
+    for patience in [Patience::Unlimited, Patience::Until(Deadline::after(Duration::from_secs(3600)))] {
+        let failure = ask_one_patiently(&home, &listing(), patience).unwrap_err();
+        assert_eq!(failure.code(), 5);
+        assert!(failure.message().contains("has not answered"), "{}", failure.message());
+    }
+}
+
 #[test]
 fn a_time_limit_ends_the_waiting() {
     let folder = tempfile::tempdir().unwrap();

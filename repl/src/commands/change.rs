@@ -73,11 +73,17 @@ pub(super) fn group(args: Group, console: &mut Console) -> Result<u8, Failure> {
     })
 }
 
+/// Of a name that cannot be one so much is repeated.
+const NAME_COLUMNS_MAX: usize = 80;
+
 /// A group is named as a session is.
 pub(super) fn check_group(group: &str) -> Result<(), Failure> {
     name::check(group).map_err(|error| {
-        Failure::usage(format!("`{}` cannot be a group: {error}", text::shown(group)))
-            .hint("a group is named as a session is: 1 to 64 printable characters")
+        Failure::usage(format!(
+            "`{}` cannot be a group: {error}",
+            text::cut(&text::shown(group), NAME_COLUMNS_MAX)
+        ))
+        .hint("a group is named as a session is: 1 to 64 printable characters")
     })
 }
 

@@ -1,5 +1,9 @@
 //! `dispatch`: start a session in the background.
 
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+
 use decklog_engine::event::{JobCommand, OutputMode};
 use decklog_engine::raw::Raw;
 use decklog_protocol::message::{DispatchRequest, Reply, Request};
@@ -22,22 +26,27 @@ pub(super) fn run(args: Dispatch, console: &mut Console) -> Result<u8, Failure> 
     let Reply::Dispatched { row, short, existing } = client::ask_one(&home, &request)? else {
         return Err(unexpected("a dispatch was answered with something else"));
     };
-    if json {
-        console.json(&Dispatched { row: &row, existing })?;
+    let said = if json {
+        console.json(&Dispatched { row: &row, existing })
     } else if quiet {
-        console.line(&row.id)?;
+        console.line(&row.id)
     } else {
-        console.screen(&screen(&row, &short, existing))?;
-    }
+        console.screen(&screen(&row, &short, existing))
+    };
+    said.and_then(|()| console.flush()).map_err(|error| unsaid(error, &row))?;
     let not_started = row.reason.as_ref().filter(|reason| !existing && reason.kind == "spawn");
     match not_started {
         None => Ok(0),
         Some(reason) => {
-            console.flush()?;
             console::note(&format!("{} could not be started: {}", row.name, reason.text));
             Ok(Kind::Failed.code())
         }
     }
+}
+
+/// It could not be said which session was dispatched, and it was all the same.
+fn unsaid(error: io::Error, row: &Row) -> Failure {
+    Failure::from(error).hint(format!("{} was dispatched all the same: decklog show {}", row.name, row.id))
 }
 
 /// The row, and whether it was there already.
@@ -49,6 +58,9 @@ struct Dispatched<'a> {
 }
 
 fn wish(args: Dispatch) -> Result<DispatchRequest, Failure> {
+    if args.exec.as_ref().is_some_and(is_blank) || args.program.first().is_some_and(is_blank) {
+        return Err(nothing_to_run(false));
+    }
     let command = match (args.exec, args.program) {
         (Some(line), _) => JobCommand::Shell(surroundings::raw(&line)),
         (None, program) if !program.is_empty() => {
@@ -67,7 +79,9 @@ fn wish(args: Dispatch) -> Result<DispatchRequest, Failure> {
         Some(folder) => {
             let folder = surroundings::absolute(folder)?;
             if !folder.is_dir() {
-                return Err(Failure::usage(format!("--cwd {} is no directory", folder.display())));
+                let folder = folder.to_string_lossy();
+                return Err(Failure::usage(format!("--cwd {} is no directory", text::shown(&folder)))
+                    .hint("a job runs in an existing directory: make it first, or leave --cwd out"));
             }
             folder
         }
@@ -92,6 +106,10 @@ fn wish(args: Dispatch) -> Result<DispatchRequest, Failure> {
         priority: args.priority,
         umask: surroundings::umask(),
     })
+}
+
+fn is_blank(word: &OsString) -> bool {
+    word.as_bytes().trim_ascii().is_empty()
 }
 
 fn set(environment: &mut Vec<(Raw, Raw)>, name: Raw, value: Raw) {

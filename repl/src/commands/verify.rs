@@ -47,12 +47,13 @@ pub(super) fn run(args: &Verify, console: &mut Console) -> Result<u8, Failure> {
     console.flush()?;
     if let Some(expect) = args.expect.as_deref().filter(|_| verified::is_only_unexpected(&found)) {
         console::error(&format!(
-            "\nhint: {expect} may be of another instance; if it is of this one, the log was cut short or replaced since\n",
+            "\nhint: {} may be of another instance; if it is of this one, the log was cut short or replaced since\n",
+            text::shown(expect)
         ));
     } else if found.first_bad.is_some() {
         console::error(&format!(
             "\nhint: copy {} somewhere safe before anything else\n",
-            home.log().display()
+            text::shown(&home.log().to_string_lossy())
         ));
     }
     Ok(Kind::Failed.code())

@@ -1,12 +1,13 @@
 //! The log in sled: one value a commit, a real sync before each acknowledgement.
 //!
-//! Here is the append. `open` has the opening, `head_file` and `reserve` the files beside sled, `store` the reading,
-//! `tail` what an opened log must end with. FORMAT.md says what is where, and what is synced when.
+//! Here is the append. `open` has the opening, `head_file` and `reserve` the files beside sled, `room` what is kept for a
+//! full disk, `store` the reading, `tail` what an opened log must end with. FORMAT.md says what is where, and what is synced when.
 
 mod head_file;
 mod meta;
 mod open;
 mod reserve;
+mod room;
 mod store;
 pub(crate) mod tail;
 
@@ -29,6 +30,7 @@ use head_file::HeadFile;
 pub use meta::FORMAT_VERSION;
 pub(crate) use meta::genesis_of;
 pub use open::{Note, OpenError, Options};
+pub use room::Room;
 use store::Store;
 
 /// The log in a folder. One at a time, under its [`Lock`](crate::Lock).
@@ -38,6 +40,7 @@ pub struct SledLog {
     /// Our own handle of sled's file: sled's flush is no sync.
     db: File,
     head_file: HeadFile,
+    room: Room,
     dead: bool,
     notes: Vec<Note>,
 }
@@ -53,6 +56,11 @@ impl SledLog {
         self.head_file.uuid()
     }
 
+    /// What there is left for this log on its disk.
+    pub fn room(&self) -> Room {
+        self.room.clone()
+    }
+
     /// Settles and closes. Dropping does the same without saying how it went. sled's files are let go once every
     /// reader is gone too.
     pub fn close(mut self) -> Result<(), AppendError> {
@@ -60,6 +68,8 @@ impl SledLog {
     }
 
     fn write(&mut self, Packed { values, head }: Packed) -> Result<Head, AppendError> {
+        // Without it the append goes on: the system says so itself if there is no room for it.
+        let _ = self.room.secure_ahead();
         let hot = self.store.hot();
         let written = panics::catch(|| {
             if let [(key, value)] = &values[..] {

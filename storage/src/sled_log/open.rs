@@ -21,7 +21,7 @@ use crate::source::Damage;
 
 use super::head_file::{self, Found, HeadFile, Recorded};
 use super::store::Store;
-use super::{FORMAT_VERSION, SledLog, genesis_of, meta, reserve, tail};
+use super::{FORMAT_VERSION, Room, SledLog, genesis_of, meta, reserve, tail};
 
 const META: &[u8] = b"meta";
 const HOT: &[u8] = b"hot";
@@ -73,7 +73,7 @@ pub enum Note {
     BlobFiles(PathBuf),
     /// The reserve was given back to a full disk.
     ReserveSpent,
-    /// There is no room for the reserve.
+    /// There is no room for all of the reserve, or for records to come.
     NoRoomForReserve,
 }
 
@@ -140,16 +140,19 @@ impl SledLog {
         };
 
         let store = Store::new(db, hot, genesis_of(&recorded.uuid), opening.db_path(), lock.clone());
+        let room = db_file.try_clone().map_err(opening.io("open", "sled/db"))?;
         let mut log = SledLog {
             store: Arc::new(store),
+            room: Room::new(room, opening.dir.to_owned()),
             db: db_file,
             head_file: HeadFile::open(opening.dir, &recorded).map_err(opening.io("open", "head"))?,
             dead: false,
             notes: Vec::new(),
         };
         opening.check_tail(&mut log, &recorded)?;
-        if !options.spend_reserve && !opening.notes.contains(&Note::ReserveSpent) {
-            let kept = reserve::keep(opening.dir).map_err(opening.io("write", "reserve"))?;
+        if !options.spend_reserve {
+            // What sled did not need of a reserve that it was given is kept again, before others take it.
+            let kept = log.room.secure().map_err(opening.io("write", "reserve"))?;
             opening.notes.extend((!kept).then_some(Note::NoRoomForReserve));
         }
         files::sync_folder(opening.dir).map_err(opening.io("sync", ""))?;

@@ -10,25 +10,38 @@ use crate::files;
 
 /// How much is kept: sled takes a segment of 512 KiB at a time and rewrites some at open.
 pub(crate) const RESERVE_BYTES: i64 = 8 * 1024 * 1024;
+/// Where there is no room for all of it, a part of it at least.
+const RESERVE_BYTES_LEAST: i64 = RESERVE_BYTES / 16;
 
 fn path_in(dir: &Path) -> PathBuf {
     dir.join("reserve")
 }
 
-/// Sets the room aside, if it is not. Returns whether it is there now; it is not when the disk has no room for it.
+/// Sets the room aside, if it is not. Returns whether all of it is there now; on a disk that is nearly full it is as
+/// much as there is room for.
 pub(crate) fn keep(dir: &Path) -> io::Result<bool> {
     let path = path_in(dir);
-    if fs::metadata(&path).is_ok_and(|found| found.len() == RESERVE_BYTES as u64) {
+    let had = fs::metadata(&path).map_or(0, |found| found.len() as i64);
+    if had == RESERVE_BYTES {
         return Ok(true);
     }
     let file = files::open_or_create(&path)?;
-    match posix_fallocate(&file, 0, RESERVE_BYTES).map_err(io::Error::from) {
-        Ok(()) => Ok(true),
-        Err(error) => {
-            fs::remove_file(&path)?;
-            if files::is_full(&error) { Ok(false) } else { Err(error) }
+    let mut bytes = RESERVE_BYTES;
+    while bytes >= RESERVE_BYTES_LEAST.max(had) {
+        match posix_fallocate(&file, 0, bytes).map_err(io::Error::from) {
+            Ok(()) => return Ok(bytes == RESERVE_BYTES),
+            Err(error) if files::is_full(&error) => file.set_len(had as u64)?,
+            Err(error) => {
+                fs::remove_file(&path)?;
+                return Err(error);
+            }
         }
+        bytes /= 2;
     }
+    if had == 0 {
+        fs::remove_file(&path)?;
+    }
+    Ok(false)
 }
 
 /// Gives the room back to the disk. Returns whether there was any.

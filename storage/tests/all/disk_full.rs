@@ -19,13 +19,28 @@ const MOUNT: &str = "mount -t tmpfs -o size=24m none \"$1\" || exit 77; shift; e
 
 #[test]
 fn a_full_disk_loses_nothing_and_the_log_can_still_say_so() {
+    again_on_a_small_disk("disk_full::on_a_small_disk");
+}
+
+#[test]
+fn what_is_set_aside_is_there_when_others_fill_the_disk() {
+    again_on_a_small_disk("disk_full::on_a_small_disk_that_others_fill");
+}
+
+/// Says, past whatever captures a test's output, that nothing was checked.
+fn skipped(why: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED: a full disk: {why}");
+}
+
+/// Runs one test of this binary again, on a small disk.
+fn again_on_a_small_disk(test: &str) {
     let folder = Folder::new();
     fs::create_dir_all(folder.path()).unwrap();
     let ran = Command::new("unshare")
         .args(["--user", "--map-root-user", "--mount", "sh", "-c", MOUNT, "sh"])
         .arg(folder.path())
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "disk_full::on_a_small_disk", "--nocapture"])
+        .args(["--exact", test, "--nocapture"])
         .env(ROLE, folder.path())
         .output();
     match ran {
@@ -33,7 +48,7 @@ fn a_full_disk_loses_nothing_and_the_log_can_still_say_so() {
         Ok(output)
             if output.status.code() == Some(77) || !output.stderr.is_empty() && output.stdout.is_empty() =>
         {
-            println!("not checked: no small disk to be had: {}", String::from_utf8_lossy(&output.stderr));
+            skipped(&format!("no small disk to be had: {}", String::from_utf8_lossy(&output.stderr)));
         }
         Ok(output) => panic!(
             "{}\n{}\n{}",
@@ -41,7 +56,7 @@ fn a_full_disk_loses_nothing_and_the_log_can_still_say_so() {
             String::from_utf8_lossy(&output.stdout),
             String::from_utf8_lossy(&output.stderr)
         ),
-        Err(error) => println!("not checked: {error}"),
+        Err(error) => skipped(&error.to_string()),
     }
 }
 
@@ -93,6 +108,42 @@ fn on_a_small_disk() {
     let log = open(&dir, false).unwrap();
     assert_eq!(log.notes(), []);
     assert!(dir.join("reserve").exists());
+}
+
+/// Not a test of its own: what runs on the small disk.
+#[test]
+fn on_a_small_disk_that_others_fill() {
+    let Some(dir) = std::env::var_os(ROLE).map(PathBuf::from) else { return };
+    let filler = dir.join("filler");
+    let fill = || {
+        let mut file = fs::File::options().create(true).append(true).open(&filler).unwrap();
+        while file.write_all(&[1; 4096]).is_ok() {}
+    };
+    let dir = dir.join("log");
+    let mut log = open(&dir, false).unwrap();
+    assert!(log.room().secure().unwrap());
+    fill();
+    // Others have taken all there was; what was set aside is still the log's.
+    for seq in 1..=500 {
+        log.append(seq, &[sized(seq, 2_000)]).unwrap();
+    }
+    while log.room().secure().unwrap() {
+        let seq = log.head().seq + 1;
+        log.append(seq, &[sized(seq, 5_000)]).unwrap();
+    }
+    // It says so before an append fails.
+    let seq = log.head().seq + 1;
+    log.append(seq, &[sized(seq, 5_000)]).unwrap();
+    drop(log);
+
+    // A reserve that opening needed is kept again, as much of it as there is room for.
+    let log = open(&dir, false).unwrap();
+    assert_eq!(log.head().seq, seq);
+    assert!(!log.room().secure().unwrap());
+    fs::remove_file(&filler).unwrap();
+    assert!(log.room().secure().unwrap());
+    assert_eq!(fs::metadata(dir.join("reserve")).unwrap().len(), 8 * 1024 * 1024);
+    assert_eq!(verify(&log.reader(), &mut |_| {}).records, seq);
 }
 
 /// The reserve that opening itself spends, when sled cannot even open.

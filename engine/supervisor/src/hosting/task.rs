@@ -26,6 +26,8 @@ use crate::{launch, tasks};
 
 /// The binary that runs, even if its path was replaced by a newer one.
 const OWN_BINARY: &str = "/proc/self/exe";
+const NO_PROCESS: &str =
+    "cannot start a worker: no more processes may be started, by this user or on this machine";
 /// What a worker has beyond the grace of a stop, to end and to say so.
 const WORKER_GRACE: Duration = Duration::from_secs(5);
 /// How long to wait before looking again at a worker that holds its session and does not answer: at first, and at most.
@@ -88,7 +90,11 @@ fn start(instance: &launch::Instance, launch: &Launch) -> Result<Option<(Spawned
     let failed = |what: &str, error: io::Error| format!("{what} {}: {error}", job_dir.path().display());
     let lock = Lock::try_take(&job_dir.lock()).map_err(|error| failed("cannot lock", error))?;
     let Some(lock) = lock else { return Ok(None) };
-    let spawned = spawn(&job_dir, lock).map_err(|error| format!("cannot start a worker: {error}"))?;
+    let spawned = spawn(&job_dir, lock).map_err(|error| match error.kind() {
+        // What the system says of it ("temporarily unavailable") names no cause.
+        io::ErrorKind::WouldBlock => NO_PROCESS.into(),
+        _ => format!("cannot start a worker: {error}"),
+    })?;
     Ok(Some((spawned, config)))
 }
 

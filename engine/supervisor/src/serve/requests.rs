@@ -1,7 +1,7 @@
 //! Wishes: dispatch, commands, wait, shutdown.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use decklog_engine::actor::{Actor, ActorKind};
 use decklog_engine::command::{Command, Dispatch, Refusal};
@@ -105,7 +105,7 @@ impl Server {
         });
         match receiver.await {
             Ok(Ok(Some(answer))) => self.reply(out, answer).await,
-            Ok(Err(text)) => out.fail(text).await,
+            Ok(Err(reply)) => out.last(&reply).await,
             Ok(Ok(None)) | Err(_) => out.closing().await,
         }
     }
@@ -114,7 +114,7 @@ impl Server {
         &self,
         actor: Actor,
         mut request: DispatchRequest,
-    ) -> Result<Option<Answer>, String> {
+    ) -> Result<Option<Answer>, Box<Reply>> {
         let (config, _) = self.config.look();
         request.environment.retain(|(name, _)| config.environment.lets_through(name));
         if let Err(refusal) = check(&request) {
@@ -126,7 +126,7 @@ impl Server {
         let spare = if waits { None } else { self.hosting.take_spare() };
         let id = match &spare {
             Some(spare) => spare.session(),
-            None => launch::new_id().map_err(|error| format!("no random id: {error}"))?,
+            None => launch::new_id().map_err(|error| cannot_begin("no random id", &error.into()))?,
         };
         let mut dispatched = request.dispatched();
         if actor.kind == ActorKind::Agent {
@@ -135,16 +135,30 @@ impl Server {
         let surroundings = Surroundings { environment: request.environment, umask: request.umask };
         let (hosting, job_dir) = (self.hosting.clone(), launch::job_dir(&self.home, id));
         let cwd: PathBuf = Raw(dispatched.cwd.0.clone()).as_path().into();
+        let (room, home) = (self.room.clone(), self.home.clone());
         dispatched.place = tasks::blocking(move || {
-            if let Err(error) = launch::keep(&job_dir, &surroundings) {
+            // What runs needs the last of the disk to record how it ended.
+            let kept = match room.secure() {
+                Ok(false) => Err(disk_is_full(home.shown())),
+                _ => launch::keep(&job_dir, &surroundings).map_err(|error| {
+                    let _ = std::fs::remove_dir_all(job_dir.path());
+                    match error.kind() {
+                        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                            disk_is_full(home.shown())
+                        }
+                        _ => cannot_begin(&format!("cannot make {}", job_dir.path().display()), &error),
+                    }
+                }),
+            };
+            if let Err(reply) = kept {
                 spare.into_iter().for_each(Spare::end);
-                return Err(format!("cannot make {}: {error}", job_dir.path().display()));
+                return Err(reply);
             }
             if !waits {
                 // On its way while the intent becomes durable; it starts nothing before it is told to.
                 hosting.prepare(id, spare, surroundings);
             }
-            Ok::<_, String>(place::of(&cwd))
+            Ok::<_, Box<Reply>>(place::of(&cwd))
         })
         .await?;
         let wish = Box::new(Dispatch { id, name_given: request.name.is_some(), dispatched });
@@ -197,28 +211,46 @@ impl Server {
     }
 }
 
+fn disk_is_full(home: &Path) -> Box<Reply> {
+    Box::new(Reply::Failed {
+        text: format!("the disk that holds {} is full: nothing new is started", home.display()),
+        hints: vec![
+            "free some space (20 MB are plenty) and dispatch again: nothing needs to be restarted".into(),
+            "what runs goes on, and how it ends is recorded".into(),
+        ],
+    })
+}
+
+fn cannot_begin(what: &str, error: &io::Error) -> Box<Reply> {
+    let hints = vec!["decklog daemon logs may say more".into()];
+    Box::new(Reply::Failed { text: format!("{what}: {error}"), hints })
+}
+
 /// Whether what is asked for fits into a record, and can be shown.
 fn check(request: &DispatchRequest) -> Result<(), Refusal> {
     let command_bytes = match &request.command {
         JobCommand::Shell(line) => line.0.len(),
         JobCommand::Program(arguments) => arguments.iter().map(|argument| argument.0.len() + 1).sum(),
     };
-    let too_long = |what: &str, bytes: usize, bytes_max: usize| Refusal {
+    let too_long = |what: &str, bytes: usize, bytes_max: usize, way_out: &str| Refusal {
         rule: "too-long",
         text: format!("the {what} has {bytes} bytes; at most {bytes_max} are kept in the log"),
-        hints: vec!["put it into a file and dispatch what reads that".into()],
+        hints: vec![way_out.into()],
     };
     if command_bytes > COMMAND_BYTES_MAX {
-        return Err(too_long("command", command_bytes, COMMAND_BYTES_MAX));
+        let way_out = "put it into a file and dispatch what reads that";
+        return Err(too_long("command", command_bytes, COMMAND_BYTES_MAX, way_out));
     }
     let names_bytes = request.environment.iter().map(|(name, _)| name.0.len()).sum();
     if names_bytes > NAMES_BYTES_MAX {
-        return Err(too_long("environment's names together", names_bytes, NAMES_BYTES_MAX));
+        let way_out = "dispatch from a shell with fewer variables: env -u NAME decklog dispatch ..";
+        return Err(too_long("list of the environment's names", names_bytes, NAMES_BYTES_MAX, way_out));
     }
     for (what, text) in [("group", &request.group), ("key", &request.key)] {
         if let Some(Err(bad)) = text.as_deref().map(name::check) {
             let text = format!("the {what} cannot be this: {bad}");
-            return Err(Refusal { rule: "name", text, hints: Vec::new() });
+            let hints = vec![format!("a {what} is named as a session is: {}", name::RULE)];
+            return Err(Refusal { rule: "name", text, hints });
         }
     }
     Ok(())

@@ -37,6 +37,8 @@ pub(super) struct Connection {
     told_end: u64,
     told_at: Option<Instant>,
     dropped: Vec<DroppedRange>,
+    dropped_told_at: Option<Instant>,
+    dropped_pause: Duration,
     is_broken: bool,
 }
 
@@ -48,6 +50,10 @@ const OUTBOX_BYTES_MAX: usize = 4 << 20;
 const DROPPED_HINTS_MAX: usize = 64;
 /// Growth is told at once, but not more often than this.
 const GREW_PAUSE: Duration = Duration::from_millis(5);
+/// What is dropped is told at once, then after this pause, and each time after twice that, up to the most: each is
+/// recorded, and a job that prints for ever must not fill the log with what is not kept of its output.
+const DROPPED_PAUSE_FIRST: Duration = Duration::from_secs(1);
+const DROPPED_PAUSE_MOST: Duration = Duration::from_secs(3600);
 
 impl Connections {
     /// Takes one connection in, and greets it.
@@ -64,6 +70,8 @@ impl Connections {
             told_end: 0,
             told_at: None,
             dropped: Vec::new(),
+            dropped_told_at: None,
+            dropped_pause: DROPPED_PAUSE_FIRST,
             is_broken: false,
         };
         for message in greeting {
@@ -99,7 +107,7 @@ impl Connections {
     /// Says the end of the run: after all that there is to say about its output.
     pub(super) fn tell_end(&mut self, now: Instant, end: u64, messages: &[FromWorker]) {
         for connection in &mut self.0 {
-            connection.send_dropped();
+            connection.send_dropped(now);
             if connection.grew_due(now, end).is_some() {
                 connection.send_grew(now, end);
             }
@@ -127,7 +135,9 @@ impl Connections {
     pub(super) fn flush(&mut self, now: Instant, end: u64) {
         for connection in &mut self.0 {
             if connection.outbox.is_empty() {
-                connection.send_dropped();
+                if connection.dropped_due(now).is_some_and(|due| due <= now) {
+                    connection.send_dropped(now);
+                }
                 if connection.grew_due(now, end).is_some_and(|due| due <= now) {
                     connection.send_grew(now, end);
                 }
@@ -137,10 +147,12 @@ impl Connections {
         self.0.retain(|connection| !connection.is_broken);
     }
 
-    /// When growth should next be told.
-    pub(super) fn next_grew(&self, now: Instant, end: u64) -> Option<Instant> {
+    /// When growth, or what was dropped, should next be told.
+    pub(super) fn next_news(&self, now: Instant, end: u64) -> Option<Instant> {
         let idle = self.0.iter().filter(|connection| connection.outbox.is_empty());
-        idle.filter_map(|connection| connection.grew_due(now, end)).min()
+        idle.flat_map(|connection| [connection.grew_due(now, end), connection.dropped_due(now)])
+            .flatten()
+            .min()
     }
 
     /// Each connection's descriptor and what it waits for, in order.
@@ -174,7 +186,13 @@ impl Connection {
         }
     }
 
-    fn send_dropped(&mut self) {
+    fn send_dropped(&mut self, now: Instant) {
+        if self.dropped.is_empty() {
+            return;
+        }
+        if self.dropped_told_at.replace(now).is_some() {
+            self.dropped_pause = (self.dropped_pause * 2).min(DROPPED_PAUSE_MOST);
+        }
         for DroppedRange { from, to } in std::mem::take(&mut self.dropped) {
             self.send(&FromWorker::OutputDropped { from, to });
         }
@@ -184,6 +202,12 @@ impl Connection {
         self.told_end = end;
         self.told_at = Some(now);
         self.send(&FromWorker::Grew { end });
+    }
+
+    /// When this connection should hear what was dropped.
+    fn dropped_due(&self, now: Instant) -> Option<Instant> {
+        let due = || self.dropped_told_at.map_or(now, |told| told + self.dropped_pause);
+        (!self.dropped.is_empty()).then(due)
     }
 
     /// When this connection should hear that output has grown up to `end`.

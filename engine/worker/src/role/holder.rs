@@ -240,8 +240,8 @@ impl Holder {
 
     fn next_deadline(&self) -> Option<Instant> {
         let leave = self.idle_from.map(|from| from + self.linger());
-        let grew = self.connections.next_grew(clock::monotonic(), self.capture.end());
-        [self.ending.next_deadline(), leave, grew].into_iter().flatten().min()
+        let news = self.connections.next_news(clock::monotonic(), self.capture.end());
+        [self.ending.next_deadline(), leave, news].into_iter().flatten().min()
     }
 
     fn linger(&self) -> Duration {
