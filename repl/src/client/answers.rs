@@ -17,6 +17,7 @@ pub(crate) struct Answers {
     connection: Connection,
     home: Home,
     patience: Patience,
+    warns: bool,
 }
 
 /// One answer.
@@ -70,7 +71,12 @@ impl From<Trouble> for Failure {
 
 impl Answers {
     pub(super) fn new(connection: Connection, home: Home, patience: Patience) -> Self {
-        Self { connection, home, patience }
+        Self { connection, home, patience, warns: true }
+    }
+
+    /// The same, without a word of warnings: nobody asked for what these answers are for.
+    pub(crate) fn quietly(self) -> Self {
+        Self { warns: false, ..self }
     }
 
     /// The next answer; `None` when all was said.
@@ -94,7 +100,8 @@ impl Answers {
             };
             let reply = frame.parse::<Reply>().map_err(|error| Trouble::Said(nonsense(&error)))?;
             match reply {
-                Reply::Warning { text } => console::warning(&text),
+                Reply::Warning { text } if self.warns => console::warning(&text),
+                Reply::Warning { .. } => {}
                 Reply::End => return Ok(None),
                 Reply::Unresolved { unresolved } => {
                     return Err(Trouble::Said(Failure::unresolved(&unresolved)));

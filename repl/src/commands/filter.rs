@@ -8,6 +8,17 @@ use crate::render::text;
 
 const KNOWN: [&str; 5] = ["n", "name", "group", "s", "state"];
 
+/// What is wrong with a word of a filter, in one line; nothing, if it can be understood.
+pub(crate) fn check(word: &str) -> Result<(), String> {
+    match Term::parse(word) {
+        Err(Failure::Told { text, hints, .. }) => {
+            let meant = hints.iter().find(|hint| hint.starts_with("did you mean"));
+            Err(std::iter::once(&text).chain(meant).map(String::as_str).collect::<Vec<_>>().join("; "))
+        }
+        Err(Failure::BrokenPipe) | Ok(_) => Ok(()),
+    }
+}
+
 /// One word of a filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Term {

@@ -7,6 +7,7 @@
 pub(crate) mod daemon;
 pub(crate) mod history;
 pub(crate) mod log;
+pub(crate) mod news;
 pub(crate) mod outcome;
 pub(crate) mod roster;
 pub(crate) mod show;

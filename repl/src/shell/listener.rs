@@ -1,0 +1,236 @@
+//! Who listens for news while the person types: a thread with a connection of its own that follows the log, and one
+//! that prints above the prompt.
+//!
+//! Nothing is printed while a verb prints: what comes then is told before the next prompt. The listener never starts a
+//! supervisor again: one that went away is looked for, and its successor goes on after the last record that was seen.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use decklog_protocol::home::Home;
+use decklog_protocol::message::{Moment, Reply, Request, ShortRow};
+use rustyline::ExternalPrinter;
+
+use super::news::{self, Pending};
+use crate::cli::ColorWhen;
+use crate::client::{self, Answers, IfNone, Incoming, Patience, Trouble};
+use crate::clock::Deadline;
+use crate::console::Console;
+use crate::error::Failure;
+use crate::render;
+use crate::render::news::Happened;
+
+/// The prompt stands on the screen before anything is asked for news.
+const BEGINS_AFTER: Duration = Duration::from_millis(100);
+/// What comes within a moment is told together.
+const MOMENT: Duration = Duration::from_millis(150);
+/// A supervisor that went away is looked for so often.
+const PAUSE: Duration = Duration::from_millis(500);
+/// What was stopped or waited for in this shell is no news until so much after that.
+const KNOWN_FOR: Duration = Duration::from_secs(2);
+/// A row that does not come within this is told without.
+const ROW_WITHIN: Duration = Duration::from_secs(1);
+
+/// What the threads of a shell share.
+#[derive(Debug)]
+pub(super) struct Desk {
+    home: Home,
+    color: ColorWhen,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    pending: Pending,
+    /// Whether lines may be printed above the prompt.
+    at_prompt: bool,
+    quiet: bool,
+    /// Words of a verb that said itself how sessions ended, and until when they count.
+    known: Option<(Vec<String>, Deadline)>,
+}
+
+impl Desk {
+    /// One without news.
+    pub(super) fn new(home: Home, color: ColorWhen) -> Arc<Self> {
+        Arc::new(Self { home, color, state: Mutex::default(), changed: Condvar::new() })
+    }
+
+    /// Begins to listen. Without a printer news are told before each prompt only.
+    pub(super) fn listen(self: &Arc<Self>, printer: Option<impl ExternalPrinter + Send + 'static>) {
+        let listener = Arc::clone(self);
+        let thread = |name: &str| thread::Builder::new().name(name.into());
+        // Without threads there are no news, and no more harm than that.
+        let _ = thread("news").spawn(move || listener.follow());
+        if let Some(printer) = printer {
+            let teller = Arc::clone(self);
+            let _ = thread("teller").spawn(move || teller.tell_above(printer));
+        }
+    }
+
+    /// From here on a prompt is on the screen, or no more.
+    pub(super) fn at_prompt(&self, at_prompt: bool) {
+        self.state().at_prompt = at_prompt;
+        self.changed.notify_all();
+    }
+
+    /// Switches news off, or on again; returns whether they are off now.
+    pub(super) fn switch(&self) -> bool {
+        let mut state = self.state();
+        state.quiet = !state.quiet;
+        state.pending = Pending::default();
+        state.quiet
+    }
+
+    /// A verb with these words has just said itself how sessions ended.
+    pub(super) fn is_known(&self, words: &[String]) {
+        self.state().known = Some((words.to_vec(), Deadline::after(KNOWN_FOR)));
+    }
+
+    /// What there is to tell, as lines; nothing is left.
+    pub(super) fn take(&self) -> String {
+        let (mut pending, known) = {
+            let mut state = self.state();
+            let words = state.known.as_ref().filter(|(_, until)| !until.passed()).map(|(words, _)| words.clone());
+            (std::mem::take(&mut state.pending), words)
+        };
+        if pending.is_empty() {
+            return String::new();
+        }
+        let is_known = |one: &Happened| {
+            let Some(words) = &known else { return false };
+            let row = self.row(&one.session);
+            news::is_meant(words, &one.session, row.as_ref().map_or("", |row| row.row.name.as_str()))
+        };
+        let batch = pending.take(is_known);
+        let style = Console::new(self.color).style();
+        let mut text: String = batch.said.into_iter().map(|said| said + "\n").collect();
+        for happened in &batch.happened {
+            text += &render::news::line(happened, self.row(&happened.session).as_ref(), style);
+        }
+        text + &render::news::rest(batch.blocked, batch.finished)
+    }
+
+    fn row(&self, session: &str) -> Option<ShortRow> {
+        let request = Request::Show { target: format!("id:{session}"), at: None };
+        match ask_quietly(&self.home, &request, ROW_WITHIN)? {
+            Reply::Rows { rows } => rows.into_iter().next(),
+            _ => None,
+        }
+    }
+
+    /// Prints above the prompt what comes while it is there.
+    fn tell_above(&self, mut printer: impl ExternalPrinter) {
+        loop {
+            {
+                let state = self.state();
+                let waited =
+                    self.changed.wait_while(state, |state| !state.at_prompt || state.pending.is_empty());
+                drop(waited.unwrap_or_else(PoisonError::into_inner));
+            }
+            thread::sleep(MOMENT);
+            if !self.state().at_prompt {
+                continue;
+            }
+            let text = self.take();
+            if !self.state().at_prompt {
+                // A verb was begun meanwhile.
+                self.put(|pending| pending.say(text.trim_end().to_owned()));
+            } else if !text.is_empty() && printer.print(text).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Follows the log as long as the shell is open.
+    fn follow(&self) {
+        thread::sleep(BEGINS_AFTER);
+        let mut place = Place::default();
+        let mut if_none = IfNone::Start;
+        let mut away = false;
+        loop {
+            let answers = client::ask(&self.home, &place.request(), if_none, Patience::Unlimited);
+            match answers.map(Answers::quietly) {
+                Ok(mut answers) => {
+                    if std::mem::take(&mut away) {
+                        let pid = answers.pid().map(|pid| format!(" (pid {pid})")).unwrap_or_default();
+                        self.put(|pending| pending.say(format!("supervisor is back{pid}")));
+                    }
+                    while let Ok(Some(answer)) = answers.next() {
+                        match answer {
+                            Incoming::Reply(Reply::Closed) => break,
+                            answer => self.hear(answer, &mut place),
+                        }
+                    }
+                    away = true;
+                }
+                Err(Trouble::NoneRuns | Trouble::Ended | Trouble::Closed) => away = true,
+                // The one that this shell was to start could not be: said once.
+                Err(trouble) if if_none == IfNone::Start => {
+                    let message = Failure::from(trouble).message();
+                    self.put(|pending| pending.say(message.trim_end().to_owned()));
+                }
+                Err(_) => {}
+            }
+            if_none = IfNone::Fail;
+            thread::sleep(PAUSE);
+        }
+    }
+
+    fn hear(&self, answer: Incoming, place: &mut Place) {
+        match answer {
+            Incoming::Reply(Reply::Live) => place.live = true,
+            Incoming::Reply(Reply::Event(record)) => {
+                let new = place.live && record.seq > place.last_seq;
+                place.last_seq = place.last_seq.max(record.seq);
+                if let Some(happened) = news::of(&record).filter(|_| new) {
+                    self.put(|pending| pending.add(happened));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn put(&self, what: impl FnOnce(&mut Pending)) {
+        let mut state = self.state();
+        if !state.quiet {
+            what(&mut state.pending);
+            self.changed.notify_all();
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How far the log was heard.
+#[derive(Debug, Default)]
+struct Place {
+    last_seq: u64,
+    /// What came until now has been heard: everything else is new.
+    live: bool,
+}
+
+impl Place {
+    /// What follows. At first the last record, only to know where the new ones begin.
+    fn request(&self) -> Request {
+        Request::History {
+            target: None,
+            since: self.live.then_some(Moment::Seq(self.last_seq + 1)),
+            until: None,
+            kinds: news::KINDS.map(ToOwned::to_owned).into(),
+            actor: None,
+            last: (!self.live).then_some(1),
+            follow: true,
+        }
+    }
+}
+
+/// The one answer of a supervisor that runs and answers within this; nobody is told if there is none.
+pub(super) fn ask_quietly(home: &Home, request: &Request, within: Duration) -> Option<Reply> {
+    let patience = Patience::Until(Deadline::after(within));
+    let answers = client::ask(home, request, IfNone::Fail, patience).ok()?;
+    answers.quietly().verdict().ok()
+}
