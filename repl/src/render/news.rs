@@ -80,7 +80,14 @@ mod tests {
             line(&happened("done"), None, Style::PLAIN),
             line(&happened("failed"), Some(&build), Style { color: false, width: Some(40) }),
         ];
-        insta::assert_snapshot!(lines.concat(), @"");
+        insta::assert_snapshot!(lines.concat(), @"
+        ✗ e0c7aa19 build · failed · exit 101 in 2m 14s
+        ✓ e0c7aa19 build · done · exit 0 in 2m 14s
+        ■ e0c7aa19 build · stopped · by u after 2m 14s
+        ✗ e0c7aa19 build · failed · exited␛[2J
+        ✓ e0c7aa19 · done · exited␛[2J
+        ✗ e0c7aa19 build · failed · exit 101 in…
+        ");
         let style = Style { color: true, width: None };
         assert!(line(&happened("failed"), None, style).starts_with("\u{1b}[31m✗\u{1b}[0m e0c7aa19 · \u{1b}[31mfailed"));
     }

@@ -13,8 +13,8 @@ use crate::render::text;
 
 /// A line may begin with it, as on the command line.
 const PROGRAM: &str = "decklog";
-/// So many letters that a verb begins with are a verb half typed, and not a word to look for.
-const BEGINNING_LETTERS_MIN: usize = 3;
+/// A word with fewer letters is near to everything, and no verb misspelt; nor is what a verb begins with, half typed.
+const LETTERS_MIN: usize = 3;
 /// A word with more letters is no verb misspelt.
 const LETTERS_MAX: usize = 20;
 
@@ -93,6 +93,10 @@ pub(super) fn read(line: &str) -> Result<Line, Pointed> {
     if has_program {
         words.remove(0);
     }
+    if let Some(first) = words.first_mut().filter(|first| line[first.span.clone()].starts_with('\\')) {
+        // A word of the shell's own: the backslash is part of its name.
+        first.text = line[first.span.clone()].to_owned();
+    }
     match words.split_first() {
         None if has_program => Ok(Line::Verb(vec!["ls".into()])),
         None => Ok(Line::Nothing),
@@ -157,8 +161,12 @@ fn near_verb<'a>(word: &str, verbs: &'a [String]) -> Option<&'a str> {
         return None;
     }
     let known = || verbs.iter().map(String::as_str).chain(OWN);
-    let begun = known().find(|verb| letters >= BEGINNING_LETTERS_MIN && verb.starts_with(word));
-    let within = if letters <= 5 { 1 } else { 2 };
+    let begun = known().find(|verb| letters >= LETTERS_MIN && verb.starts_with(word));
+    let within = match letters {
+        0..LETTERS_MIN => 0,
+        LETTERS_MIN..=5 => 1,
+        _ => 2,
+    };
     let near = known().map(|verb| (text::distance(word, verb), verb)).min();
     begun.or(near.filter(|(distance, _)| *distance <= within).map(|(_, verb)| verb))
 }
