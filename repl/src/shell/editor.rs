@@ -1,8 +1,9 @@
 //! The line that is being typed: completion, hints, colours, and when it is whole. What each of them says is decided in
-//! [`super::complete`] and [`super::lines`]; this binds them to the line editor.
+//! [`super::complete`] and [`super::lines`]; this binds them to the line editor, and keeps account of what it draws.
 
 use std::borrow::Cow;
 use std::fs;
+use std::sync::Arc;
 use std::time::Duration;
 
 use decklog_protocol::home::Home;
@@ -16,7 +17,7 @@ use rustyline::{ColorMode, CompletionType, Config, Context, Editor, Helper};
 
 use super::complete::{self, Known};
 use super::history::LINES_MAX;
-use super::listener::ask_quietly;
+use super::listener::{Desk, ask_quietly};
 use super::{lines, verb};
 use crate::error::{Failure, Kind};
 use crate::render::style::{Paint, Style};
@@ -29,7 +30,12 @@ const OFFERED_WITHIN: Duration = Duration::from_millis(500);
 pub(super) type LineEditor = Editor<Typist, MemHistory>;
 
 /// An editor with these lines to go back to.
-pub(super) fn open(home: Home, style: Style, history: Vec<String>) -> Result<LineEditor, Failure> {
+pub(super) fn open(
+    home: Home,
+    style: Style,
+    desk: Arc<Desk>,
+    history: Vec<String>,
+) -> Result<LineEditor, Failure> {
     let config = Config::builder()
         .max_history_size(LINES_MAX)
         .map_err(broken)?
@@ -38,13 +44,14 @@ pub(super) fn open(home: Home, style: Style, history: Vec<String>) -> Result<Lin
         .history_ignore_space(true)
         .completion_type(CompletionType::List)
         .completion_show_all_if_ambiguous(true)
-        .color_mode(if style.color { ColorMode::Forced } else { ColorMode::Disabled })
+        // Else it would not say what it draws. There is no colour where we paint none.
+        .color_mode(ColorMode::Forced)
         .build();
     let mut editor = Editor::with_history(config.clone(), MemHistory::with_config(&config)).map_err(broken)?;
     for line in history {
         editor.add_history_entry(line).map_err(broken)?;
     }
-    editor.set_helper(Some(Typist { home, style, verbs: lines::verbs(), hinter: HistoryHinter::new() }));
+    editor.set_helper(Some(Typist { home, style, desk, verbs: lines::verbs(), hinter: HistoryHinter::new() }));
     Ok(editor)
 }
 
@@ -58,6 +65,7 @@ pub(super) fn broken(error: impl ToString) -> Failure {
 pub(super) struct Typist {
     home: Home,
     style: Style,
+    desk: Arc<Desk>,
     verbs: Vec<String>,
     hinter: HistoryHinter,
 }
@@ -68,6 +76,7 @@ impl Completer for Typist {
     type Candidate = Pair;
 
     fn complete(&self, line: &str, pos: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
+        self.desk.screen().leave();
         let place = complete::place(&line[..pos]);
         let sessions = place.needs_sessions().map(|left| self.sessions(left)).unwrap_or_default();
         let folders = place.folder().map(folders).unwrap_or_default();
@@ -118,8 +127,37 @@ impl Hinter for Typist {
     }
 }
 
+/// What the editor draws passes here.
 impl Highlighter for Typist {
-    fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
+    fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, default: bool) -> Cow<'b, str> {
+        self.desk.screen().prompt_is_drawn(default);
+        Cow::Borrowed(prompt)
+    }
+
+    fn highlight<'l>(&self, line: &'l str, pos: usize) -> Cow<'l, str> {
+        let painted = self.painted(line);
+        self.desk.screen().line_is_drawn(line, &painted, pos);
+        painted
+    }
+
+    fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
+        self.desk.screen().hint_is_drawn(hint);
+        Cow::Owned(self.style.paint(Paint::Dim, hint))
+    }
+
+    fn highlight_char(&self, line: &str, pos: usize, kind: CmdKind) -> bool {
+        if kind == CmdKind::ForcedRefresh {
+            self.desk.screen().end();
+        } else {
+            self.desk.screen().line_is_drawn(line, &self.painted(line), pos);
+        }
+        self.style.color && kind != CmdKind::MoveCursor
+    }
+}
+
+impl Typist {
+    /// The line with its verb standing out.
+    fn painted<'l>(&self, line: &'l str) -> Cow<'l, str> {
         let words = lines::split(line).words;
         let word = words.iter().find(|word| word.text != "decklog");
         match word {
@@ -131,16 +169,6 @@ impl Highlighter for Typist {
         }
     }
 
-    fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
-        Cow::Owned(self.style.paint(Paint::Dim, hint))
-    }
-
-    fn highlight_char(&self, _: &str, _: usize, kind: CmdKind) -> bool {
-        self.style.color && kind != CmdKind::MoveCursor
-    }
-}
-
-impl Typist {
     fn is_verb(&self, word: &str) -> bool {
         self.verbs.iter().any(|verb| verb == word) || lines::OWN.contains(&word) || word == "!"
     }

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use decklog_protocol::home::Home;
 use decklog_protocol::message::{Moment, Reply, Request, ShortRow};
-use rustyline::ExternalPrinter;
 
 use super::news::{self, Pending};
+use super::screen::Screen;
 use crate::cli::ColorWhen;
 use crate::client::{self, Answers, IfNone, Incoming, Patience, Trouble};
 use crate::clock::Deadline;
@@ -39,6 +39,8 @@ pub(super) struct Desk {
     color: ColorWhen,
     state: Mutex<State>,
     changed: Condvar,
+    /// Locked while it is drawn upon.
+    screen: Mutex<Screen>,
 }
 
 #[derive(Debug, Default)]
@@ -54,25 +56,34 @@ struct State {
 impl Desk {
     /// One without news.
     pub(super) fn new(home: Home, color: ColorWhen) -> Arc<Self> {
-        Arc::new(Self { home, color, state: Mutex::default(), changed: Condvar::new() })
+        Arc::new(Self { home, color, state: Mutex::default(), changed: Condvar::new(), screen: Mutex::default() })
     }
 
-    /// Begins to listen. Without a printer news are told before each prompt only.
-    pub(super) fn listen(self: &Arc<Self>, printer: Option<impl ExternalPrinter + Send + 'static>) {
-        let listener = Arc::clone(self);
+    /// Begins to listen, and to tell above the prompt what is heard.
+    pub(super) fn listen(self: &Arc<Self>) {
+        let (listener, teller) = (Arc::clone(self), Arc::clone(self));
         let thread = |name: &str| thread::Builder::new().name(name.into());
-        // Without threads there are no news, and no more harm than that.
+        // Without threads there are no news above the prompt, and no more harm than that.
         let _ = thread("news").spawn(move || listener.follow());
-        if let Some(printer) = printer {
-            let teller = Arc::clone(self);
-            let _ = thread("teller").spawn(move || teller.tell_above(printer));
-        }
+        let _ = thread("teller").spawn(move || teller.tell_above());
     }
 
-    /// From here on a prompt is on the screen, or no more.
-    pub(super) fn at_prompt(&self, at_prompt: bool) {
-        self.state().at_prompt = at_prompt;
+    /// A line begins to be typed behind this prompt.
+    pub(super) fn begin_line(&self, prompt: &str, painted: &str) {
+        self.screen().begin(prompt, painted);
+        self.state().at_prompt = true;
         self.changed.notify_all();
+    }
+
+    /// It is no longer typed.
+    pub(super) fn end_line(&self) {
+        self.screen().end();
+        self.state().at_prompt = false;
+    }
+
+    /// What stands on the terminal while a line is typed.
+    pub(super) fn screen(&self) -> MutexGuard<'_, Screen> {
+        self.screen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Switches news off, or on again; returns whether they are off now.
@@ -121,7 +132,7 @@ impl Desk {
     }
 
     /// Prints above the prompt what comes while it is there.
-    fn tell_above(&self, mut printer: impl ExternalPrinter) {
+    fn tell_above(&self) {
         loop {
             {
                 let state = self.state();
@@ -130,17 +141,28 @@ impl Desk {
                 drop(waited.unwrap_or_else(PoisonError::into_inner));
             }
             thread::sleep(MOMENT);
-            if !self.state().at_prompt {
+            // Rather than to ask for rows again and again while there is no place for them.
+            if self.print_above("").is_none() {
                 continue;
             }
             let text = self.take();
-            if !self.state().at_prompt {
+            if !text.is_empty() && self.print_above(&text).is_none() {
                 // A verb was begun meanwhile.
                 self.put(|pending| pending.say(text.trim_end().to_owned()));
-            } else if !text.is_empty() && printer.print(text).is_err() {
-                return;
             }
         }
+    }
+
+    /// Prints above the line that is being typed, if it can be done now.
+    fn print_above(&self, text: &str) -> Option<()> {
+        let screen = self.screen();
+        let mut console = Console::new(self.color);
+        let above = screen.above(text, console.style().width?)?;
+        if !text.is_empty() {
+            // A terminal that is gone ends the shell by itself.
+            let _ = console.screen(&above).and_then(|()| console.flush());
+        }
+        Some(())
     }
 
     /// Follows the log as long as the shell is open.

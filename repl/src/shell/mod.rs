@@ -11,6 +11,7 @@ mod history;
 mod lines;
 mod listener;
 mod news;
+mod screen;
 mod script;
 mod verb;
 
@@ -83,11 +84,12 @@ impl Shell {
             console::warning(&format!("{} cannot be read: {error}", home.shell_history().display()));
             Vec::new()
         });
+        let desk = Desk::new(home.clone(), color);
         Ok(Self {
-            editor: editor::open(home.clone(), style(color), typed)?,
+            editor: editor::open(home.clone(), style(color), Arc::clone(&desk), typed)?,
             history: Some(history),
             runner: Runner::on_terminal(color)?,
-            desk: Desk::new(home.clone(), color),
+            desk,
             home,
             color,
         })
@@ -95,14 +97,15 @@ impl Shell {
 
     /// Reads lines and does what they ask for, until one asks to leave.
     fn converse(mut self) -> Result<u8, Failure> {
-        self.desk.listen(self.editor.create_external_printer().ok());
+        self.desk.listen();
         loop {
             self.print(&self.desk.take())?;
             let prompt = Prompt::new(self.blocked());
             let raw = prompt.text();
-            self.desk.at_prompt(true);
-            let line = self.editor.readline(&(raw.as_str(), prompt.painted(style(self.color)).as_str()));
-            self.desk.at_prompt(false);
+            let painted = prompt.painted(style(self.color));
+            self.desk.begin_line(&raw, &painted);
+            let line = self.editor.readline(&(raw.as_str(), painted.as_str()));
+            self.desk.end_line();
             match line {
                 Ok(typed) => {
                     self.remember(&typed);
