@@ -49,8 +49,11 @@ fn what(row: &Row) -> String {
 /// What there is no line for.
 pub(crate) fn rest(blocked: u64, finished: u64) -> String {
     let parts = [(blocked, "blocked"), (finished, "finished")];
-    let parts: Vec<_> =
-        parts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} more {word}")).collect();
+    let parts: Vec<_> = parts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{count} more {word}"))
+        .collect();
     if parts.is_empty() { String::new() } else { format!("… and {} (ls)\n", parts.join(", ")) }
 }
 
@@ -62,7 +65,11 @@ mod tests {
     use super::*;
 
     fn happened(state: &str) -> Happened {
-        Happened { session: format!("{:0<32}", "e0c7aa19"), state: state.into(), text: "exited\u{1b}[2J".into() }
+        Happened {
+            session: format!("{:0<32}", "e0c7aa19"),
+            state: state.into(),
+            text: "exited\u{1b}[2J".into(),
+        }
     }
 
     #[test]
@@ -89,7 +96,10 @@ mod tests {
         ✗ e0c7aa19 build · failed · exit 101 in…
         ");
         let style = Style { color: true, width: None };
-        assert!(line(&happened("failed"), None, style).starts_with("\u{1b}[31m✗\u{1b}[0m e0c7aa19 · \u{1b}[31mfailed"));
+        assert!(
+            line(&happened("failed"), None, style)
+                .starts_with("\u{1b}[31m✗\u{1b}[0m e0c7aa19 · \u{1b}[31mfailed")
+        );
     }
 
     #[test]

@@ -245,7 +245,9 @@ impl Place {
                     let groups = sessions.iter().filter_map(|session| session.group.clone());
                     found.extend(groups.map(|group| (group.clone(), group)));
                 }
-                Wanted::Folders => found.extend(folders.iter().map(|folder| (folder.clone(), folder.clone()))),
+                Wanted::Folders => {
+                    found.extend(folders.iter().map(|folder| (folder.clone(), folder.clone())))
+                }
             }
         }
         let typed = self.typed.to_lowercase();
@@ -256,7 +258,8 @@ impl Place {
         let mut offered: Vec<Candidate> = Vec::new();
         for (shown, word) in found {
             let replacement = quoted(&word, self.quote);
-            if offered.len() < CANDIDATES_MAX && !offered.iter().any(|known| known.replacement == replacement) {
+            if offered.len() < CANDIDATES_MAX && !offered.iter().any(|known| known.replacement == replacement)
+            {
                 offered.push(Candidate { shown, replacement });
             }
         }
@@ -381,7 +384,12 @@ fn values(verb: &Command, argument: &Arg) -> Vec<Wanted> {
         "K" if argument.get_long() == Some("kind") => {
             vec![Wanted::Words(EventKind::ALL.iter().map(|kind| kind.name().to_owned()).collect())]
         }
-        "VERB" => Cli::command().find_subcommand(verb.get_name()).map(names).into_iter().map(Wanted::Words).collect(),
+        "VERB" => Cli::command()
+            .find_subcommand(verb.get_name())
+            .map(names)
+            .into_iter()
+            .map(Wanted::Words)
+            .collect(),
         _ => Vec::new(),
     }
 }
@@ -458,17 +466,25 @@ mod tests {
     fn flags_of_the_verb_and_their_values() {
         assert_eq!(completed("stop --gr"), "stop --grace ");
         assert_eq!(completed("kill --gr"), "kill --grace ");
-        assert!(offers("ls --").contains(&"--color".to_owned()) && offers("ls --").contains(&"--help".to_owned()));
+        assert!(
+            offers("ls --").contains(&"--color".to_owned()) && offers("ls --").contains(&"--help".to_owned())
+        );
         assert_eq!(completed("ls --color ne"), "ls --color never ");
         assert_eq!(completed("ls --color=ne"), "ls --color=never ");
         assert_eq!(completed("wait --for bl"), "wait --for blocked ");
         assert_eq!(completed("wait --for done,fa"), "wait --for done,failed ");
         assert_eq!(completed("history --kind finis"), "history --kind Finished ");
-        assert_eq!(completed("history --kind Exited,SupervisorSto"), "history --kind Exited,SupervisorStopped ");
+        assert_eq!(
+            completed("history --kind Exited,SupervisorSto"),
+            "history --kind Exited,SupervisorStopped "
+        );
         assert_eq!(completed("ls --cwd s"), "ls --cwd src/");
         assert_eq!(completed("cd m"), "cd 'my files/'");
         assert_eq!(completed("daemon stop --an"), "daemon stop --any ");
-        assert!(offers("verify ").contains(&"--json".to_owned()), "a verb without other arguments offers flags");
+        assert!(
+            offers("verify ").contains(&"--json".to_owned()),
+            "a verb without other arguments offers flags"
+        );
         assert_eq!(offers("logs -n "), [""; 0], "a number follows");
         assert_eq!(offers("dispatch -- ma"), [""; 0]);
         assert!(offers("dispatch ").contains(&"--exec".to_owned()));
@@ -510,14 +526,19 @@ mod tests {
     #[test]
     fn only_what_is_needed_is_asked_for() {
         let needs = |text: &str| place(text).needs_sessions();
-        assert_eq!([needs("st"), needs("stop "), needs("show "), needs("s:f")], [None, Some(false), Some(true), None]);
+        assert_eq!(
+            [needs("st"), needs("stop "), needs("show "), needs("s:f")],
+            [None, Some(false), Some(true), None]
+        );
         assert_eq!(place("cd a/b").folder(), Some("a/"));
         assert_eq!(place("stop ").folder(), None);
     }
 
     #[test]
     fn nothing_that_is_typed_breaks_it() {
-        for text in ["'", "\"\\", "stop --", "stop --x=", "ls ' ", "history --kind ", "日本 ", "-", "--", "\\", "a\\"] {
+        for text in
+            ["'", "\"\\", "stop --", "stop --x=", "ls ' ", "history --kind ", "日本 ", "-", "--", "\\", "a\\"]
+        {
             offered(text);
         }
     }

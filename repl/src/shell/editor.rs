@@ -47,11 +47,18 @@ pub(super) fn open(
         // Else it would not say what it draws. There is no colour where we paint none.
         .color_mode(ColorMode::Forced)
         .build();
-    let mut editor = Editor::with_history(config.clone(), MemHistory::with_config(&config)).map_err(broken)?;
+    let mut editor =
+        Editor::with_history(config.clone(), MemHistory::with_config(&config)).map_err(broken)?;
     for line in history {
         editor.add_history_entry(line).map_err(broken)?;
     }
-    editor.set_helper(Some(Typist { home, style, desk, verbs: lines::verbs(), hinter: HistoryHinter::new() }));
+    editor.set_helper(Some(Typist {
+        home,
+        style,
+        desk,
+        verbs: lines::verbs(),
+        hinter: HistoryHinter::new(),
+    }));
     Ok(editor)
 }
 

@@ -174,7 +174,8 @@ fn near_verb<'a>(word: &str, verbs: &'a [String]) -> Option<&'a str> {
 /// Whether the whole line is a comment, or blank.
 pub(super) fn is_comment(line: &str) -> bool {
     let line = line.trim();
-    line.is_empty() || line.strip_prefix('#').is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t']))
+    line.is_empty()
+        || line.strip_prefix('#').is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t']))
 }
 
 /// The command of a line that is a job, as it was typed.
@@ -330,7 +331,12 @@ impl Pointed {
         let start = self.span.start - begin;
         let end = (self.span.end - begin).min(line.len());
         let before = column + width(&line[..start]);
-        format!("{}{} {}", " ".repeat(before), "^".repeat(width(&line[start..end]).max(1)), text::shown(&self.text))
+        format!(
+            "{}{} {}",
+            " ".repeat(before),
+            "^".repeat(width(&line[start..end]).max(1)),
+            text::shown(&self.text)
+        )
     }
 
     /// The line with its mark under it, behind some words that say which line it is.
@@ -412,7 +418,10 @@ mod tests {
         assert_eq!(verb("--version"), ["--version"]);
         assert_eq!(read("help"), Ok(Line::Help));
         assert_eq!((read(" exit"), read("quit")), (Ok(Line::Leave), Ok(Line::Leave)));
-        assert_eq!((read("cd"), read("cd 'a b'")), (Ok(Line::Directory(None)), Ok(Line::Directory(Some("a b".into())))));
+        assert_eq!(
+            (read("cd"), read("cd 'a b'")),
+            (Ok(Line::Directory(None)), Ok(Line::Directory(Some("a b".into()))))
+        );
         assert_eq!((read("\\quiet"), read("\\keep-going")), (Ok(Line::Quiet), Ok(Line::KeepGoing)));
         for nothing in ["", "  \t", "#", "# a comment", "  # don't"] {
             assert_eq!(read(nothing), Ok(Line::Nothing), "{nothing}");
@@ -421,7 +430,10 @@ mod tests {
 
     #[test]
     fn a_job_is_what_was_typed() {
-        assert_eq!(verb("! make  'a b' && x=$(ls) # it's"), ["dispatch", "--exec", "make  'a b' && x=$(ls) # it's"]);
+        assert_eq!(
+            verb("! make  'a b' && x=$(ls) # it's"),
+            ["dispatch", "--exec", "make  'a b' && x=$(ls) # it's"]
+        );
         assert_eq!(verb("  !echo \\n  "), ["dispatch", "--exec", "echo \\n  "]);
         assert_eq!(verb("! -x"), ["dispatch", "--exec", "-x"]);
     }
@@ -480,7 +492,8 @@ mod tests {
     fn a_verb_is_meant_by_what_is_near_to_it() {
         let verbs = verbs();
         let near = |word: &str| near_verb(word, &verbs);
-        let meant = ["shwo", "lgos", "hist", "respwan", "stp", "log", "exti", "wiat"].map(|word| near(word).unwrap());
+        let meant =
+            ["shwo", "lgos", "hist", "respwan", "stp", "log", "exti", "wiat"].map(|word| near(word).unwrap());
         assert_eq!(meant, ["show", "logs", "history", "respawn", "stop", "logs", "exit", "wait"]);
         for word in ["web", "job", "build", "test", "nightly", "a", "li", "sleep", "s:stpo"] {
             assert_eq!(near(word), None, "{word}");

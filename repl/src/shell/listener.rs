@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use decklog_engine::time::Time;
 use decklog_protocol::home::Home;
 use decklog_protocol::message::{Moment, Reply, Request, ShortRow};
 
@@ -15,7 +16,7 @@ use super::news::{self, Pending};
 use super::screen::Screen;
 use crate::cli::ColorWhen;
 use crate::client::{self, Answers, IfNone, Incoming, Patience, Trouble};
-use crate::clock::Deadline;
+use crate::clock::{self, Deadline};
 use crate::console::Console;
 use crate::error::Failure;
 use crate::render;
@@ -56,7 +57,13 @@ struct State {
 impl Desk {
     /// One without news.
     pub(super) fn new(home: Home, color: ColorWhen) -> Arc<Self> {
-        Arc::new(Self { home, color, state: Mutex::default(), changed: Condvar::new(), screen: Mutex::default() })
+        Arc::new(Self {
+            home,
+            color,
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            screen: Mutex::default(),
+        })
     }
 
     /// Begins to listen, and to tell above the prompt what is heard.
@@ -103,7 +110,8 @@ impl Desk {
     pub(super) fn take(&self) -> String {
         let (mut pending, known) = {
             let mut state = self.state();
-            let words = state.known.as_ref().filter(|(_, until)| !until.passed()).map(|(words, _)| words.clone());
+            let words =
+                state.known.as_ref().filter(|(_, until)| !until.passed()).map(|(words, _)| words.clone());
             (std::mem::take(&mut state.pending), words)
         };
         if pending.is_empty() {
@@ -167,8 +175,8 @@ impl Desk {
 
     /// Follows the log as long as the shell is open.
     fn follow(&self) {
+        let mut place = Place { opened: clock::now(), last_seq: None };
         thread::sleep(BEGINS_AFTER);
-        let mut place = Place::default();
         let mut if_none = IfNone::Start;
         let mut away = false;
         loop {
@@ -201,16 +209,11 @@ impl Desk {
     }
 
     fn hear(&self, answer: Incoming, place: &mut Place) {
-        match answer {
-            Incoming::Reply(Reply::Live) => place.live = true,
-            Incoming::Reply(Reply::Event(record)) => {
-                let new = place.live && record.seq > place.last_seq;
-                place.last_seq = place.last_seq.max(record.seq);
-                if let Some(happened) = news::of(&record).filter(|_| new) {
-                    self.put(|pending| pending.add(happened));
-                }
-            }
-            _ => {}
+        if let Incoming::Reply(Reply::Event(record)) = answer
+            && place.last_seq.replace(record.seq).is_none_or(|last| last < record.seq)
+            && let Some(happened) = news::of(&record)
+        {
+            self.put(|pending| pending.add(happened));
         }
     }
 
@@ -228,23 +231,24 @@ impl Desk {
 }
 
 /// How far the log was heard.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Place {
-    last_seq: u64,
-    /// What came until now has been heard: everything else is new.
-    live: bool,
+    /// What was entered before the shell was opened is no news.
+    opened: Time,
+    last_seq: Option<u64>,
 }
 
 impl Place {
-    /// What follows. At first the last record, only to know where the new ones begin.
+    /// What follows.
     fn request(&self) -> Request {
+        let since = self.last_seq.map_or(Moment::Time(self.opened), |last| Moment::Seq(last + 1));
         Request::History {
             target: None,
-            since: self.live.then_some(Moment::Seq(self.last_seq + 1)),
+            since: Some(since),
             until: None,
             kinds: news::KINDS.map(ToOwned::to_owned).into(),
             actor: None,
-            last: (!self.live).then_some(1),
+            last: None,
             follow: true,
         }
     }

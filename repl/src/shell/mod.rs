@@ -42,7 +42,7 @@ pub(crate) use verb::begin_verb;
 /// The prompt waits no longer than this for what it says.
 const COUNTED_WITHIN: Duration = Duration::from_millis(150);
 /// Verbs that say themselves how sessions ended: that is no news after them.
-const TELL_ENDS: [&str; 8] = ["stop", "kill", "wait", "rm", "delete", "respawn", "dispatch", "daemon"];
+const TELL_ENDS: [&str; 5] = ["stop", "kill", "wait", "rm", "delete"];
 
 /// Does what a bare `decklog` is for; returns the exit code.
 pub(crate) fn enter(color: ColorWhen) -> u8 {
@@ -130,7 +130,8 @@ impl Shell {
             Ok(read) => read,
             Err(pointed) => {
                 let width = style(self.color).width.unwrap_or(usize::MAX);
-                let column = column.filter(|column| column + text::width(line) < width && !line.contains('\n'));
+                let column =
+                    column.filter(|column| column + text::width(line) < width && !line.contains('\n'));
                 console::error(&match column {
                     Some(column) => pointed.mark(line, column) + "\n",
                     None => pointed.below(line, "  "),
@@ -150,7 +151,9 @@ impl Shell {
             self.desk.is_known(&tells_ends);
         }
         match obeyed {
-            Obeyed::Quiet if self.desk.switch() => self.print("news are off (\\quiet switches them on again)\n")?,
+            Obeyed::Quiet if self.desk.switch() => {
+                self.print("news are off (\\quiet switches them on again)\n")?
+            }
             Obeyed::Quiet => self.print("news are on\n")?,
             Obeyed::KeepGoing => self.print("lines that are typed always go on after failures\n")?,
             Obeyed::Done(_) | Obeyed::Leave => {}

@@ -175,7 +175,8 @@ mod tests {
 
     #[test]
     fn records_that_are_news() {
-        let body = Finished { outcome: OutcomeKind::Failed, reason: ReasonKind::Exit, text: "exited with 1".into() };
+        let body =
+            Finished { outcome: OutcomeKind::Failed, reason: ReasonKind::Exit, text: "exited with 1".into() };
         let record = event(9, Some("7c5d"), "09:00:00.000", Actor::user("u", "cli"), body);
         assert_eq!(of(&record).unwrap().state, "failed");
         assert_eq!(of(&EventRow { session: None, ..record.clone() }), None);
@@ -189,7 +190,11 @@ mod tests {
             let words: Vec<_> = words.split(' ').map(ToOwned::to_owned).collect();
             is_meant(&words, "7c5dcf5d000000000000000000000001", "build")
         };
-        assert!(meant("stop build") && meant("stop 7c5d") && meant("wait id:7c5dcf5d") && meant("wait n:build"));
-        assert!(!meant("stop 7c5") && !meant("stop test") && !meant("stop n:7c5d") && !meant("stop id:build"));
+        assert!(
+            meant("stop build") && meant("stop 7c5d") && meant("wait id:7c5dcf5d") && meant("wait n:build")
+        );
+        assert!(
+            !meant("stop 7c5") && !meant("stop test") && !meant("stop n:7c5d") && !meant("stop id:build")
+        );
     }
 }

@@ -79,7 +79,9 @@ pub(super) fn run(input: impl BufRead, color: ColorWhen) -> Result<u8, Failure> 
         if code != 0 {
             last_failure = code;
             if !keeps_going {
-                console::error("\nhint: a line `\\keep-going` before it makes a script go on after failures\n");
+                console::error(
+                    "\nhint: a line `\\keep-going` before it makes a script go on after failures\n",
+                );
                 break;
             }
         }
@@ -141,7 +143,10 @@ impl<I: BufRead> Reader<I> {
         let number = self.number + 1;
         let read = (&mut self.input).take(LINE_BYTES_MAX + 1).read_until(b'\n', &mut bytes);
         let read = read.map_err(|error| {
-            Failure::new(Kind::Failed, format!("standard input cannot be read after line {}: {error}", self.number))
+            Failure::new(
+                Kind::Failed,
+                format!("standard input cannot be read after line {}: {error}", self.number),
+            )
         })?;
         if read == 0 {
             return Ok(None);
@@ -180,8 +185,8 @@ mod tests {
     #[test]
     fn lines_are_numbered_where_they_begin() {
         let lines = read(b"ls\n\n# don't\r\nshow 'a\nb'\nlast").unwrap();
-        let expected =
-            [(1, "ls"), (2, ""), (3, "# don't"), (4, "show 'a\nb'"), (6, "last")].map(|(at, line)| (at, line.to_owned()));
+        let expected = [(1, "ls"), (2, ""), (3, "# don't"), (4, "show 'a\nb'"), (6, "last")]
+            .map(|(at, line)| (at, line.to_owned()));
         assert_eq!(lines, expected);
         assert_eq!(read(b"stop 'x\n").unwrap(), [(1, "stop 'x\n".to_owned())]);
         assert_eq!(read(b"").unwrap(), []);

@@ -38,7 +38,9 @@ fn of_keys() -> SigSet {
 
 /// From here on keys do not end this process. Before any thread is started: each has what its maker had.
 pub(super) fn outlive_keys() -> Result<(), Failure> {
-    of_keys().thread_block().map_err(|error| Failure::new(Kind::Failed, format!("cannot block signals: {error}")))
+    of_keys()
+        .thread_block()
+        .map_err(|error| Failure::new(Kind::Failed, format!("cannot block signals: {error}")))
 }
 
 /// This process does one verb for the shell that started it.
@@ -112,9 +114,9 @@ impl Runner {
             // What comes there are the lines of the script.
             command.stdin(Stdio::null());
         }
-        let status = command.status().map_err(|error| {
-            Failure::new(Kind::Failed, format!("the verb cannot be run: {error}"))
-        })?;
+        let status = command
+            .status()
+            .map_err(|error| Failure::new(Kind::Failed, format!("the verb cannot be run: {error}")))?;
         if let Some(terminal) = &self.terminal {
             // A verb that was killed may have left it as only that verb needs it.
             let _ = termios::tcsetattr(std::io::stdin(), SetArg::TCSADRAIN, terminal);
@@ -130,7 +132,9 @@ impl Runner {
     /// Changes the directory of this process and of every verb from here on.
     fn go_to(&mut self, to: Option<&str>) -> Result<Obeyed, Failure> {
         let target = match to {
-            Some("-") => self.before.clone().ok_or_else(|| Failure::usage("there was no directory before this one"))?,
+            Some("-") => {
+                self.before.clone().ok_or_else(|| Failure::usage("there was no directory before this one"))?
+            }
             Some(path) => self.directory.join(with_home(path)?),
             None => with_home("~")?,
         };
