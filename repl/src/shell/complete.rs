@@ -166,12 +166,10 @@ impl Place {
             Some(("n" | "name", _)) => vec![Wanted::Names],
             Some(_) => Vec::new(),
         };
-        match self.typed.find(':') {
-            Some(at) => self.part_from(at + 1, is_plain, wanted),
-            None => {
-                self.wanted = wanted;
-                self.is_part = true;
-            }
+        if let Some(at) = self.typed.find(':') {
+            self.part_from(at + 1, is_plain, wanted);
+        } else {
+            (self.wanted, self.is_part) = (wanted, true);
         }
     }
 
@@ -246,7 +244,7 @@ impl Place {
                     found.extend(groups.map(|group| (group.clone(), group)));
                 }
                 Wanted::Folders => {
-                    found.extend(folders.iter().map(|folder| (folder.clone(), folder.clone())))
+                    found.extend(folders.iter().map(|folder| (folder.clone(), folder.clone())));
                 }
             }
         }

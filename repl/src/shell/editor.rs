@@ -9,6 +9,7 @@ use std::time::Duration;
 use decklog_protocol::home::Home;
 use decklog_protocol::message::{Reply, Request};
 use rustyline::completion::{Completer, Pair};
+use rustyline::error::ReadlineError;
 use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::{Hinter, HistoryHinter};
 use rustyline::history::MemHistory;
@@ -63,8 +64,9 @@ pub(super) fn open(
 }
 
 /// What the line editor cannot do.
-pub(super) fn broken(error: impl ToString) -> Failure {
-    Failure::new(Kind::Failed, format!("no line can be read from this terminal: {}", error.to_string()))
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+pub(super) fn broken(error: ReadlineError) -> Failure {
+    Failure::new(Kind::Failed, format!("no line can be read from this terminal: {error}"))
         .hint("decklog VERB does one verb without the shell")
 }
 

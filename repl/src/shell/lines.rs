@@ -95,7 +95,7 @@ pub(super) fn read(line: &str) -> Result<Line, Pointed> {
     }
     if let Some(first) = words.first_mut().filter(|first| line[first.span.clone()].starts_with('\\')) {
         // A word of the shell's own: the backslash is part of its name.
-        first.text = line[first.span.clone()].to_owned();
+        line[first.span.clone()].clone_into(&mut first.text);
     }
     match words.split_first() {
         None if has_program => Ok(Line::Verb(vec!["ls".into()])),

@@ -102,7 +102,7 @@ impl Desk {
     }
 
     /// A verb with these words has just said itself how sessions ended.
-    pub(super) fn is_known(&self, words: &[String]) {
+    pub(super) fn was_told(&self, words: &[String]) {
         self.state().known = Some((words.to_vec(), Deadline::after(KNOWN_FOR)));
     }
 

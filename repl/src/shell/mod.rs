@@ -148,16 +148,15 @@ impl Shell {
             Obeyed::Done(failure.code())
         });
         if !tells_ends.is_empty() {
-            self.desk.is_known(&tells_ends);
+            self.desk.was_told(&tells_ends);
         }
-        match obeyed {
-            Obeyed::Quiet if self.desk.switch() => {
-                self.print("news are off (\\quiet switches them on again)\n")?
-            }
-            Obeyed::Quiet => self.print("news are on\n")?,
-            Obeyed::KeepGoing => self.print("lines that are typed always go on after failures\n")?,
-            Obeyed::Done(_) | Obeyed::Leave => {}
-        }
+        let note = match obeyed {
+            Obeyed::Quiet if self.desk.switch() => "news are off (\\quiet switches them on again)\n",
+            Obeyed::Quiet => "news are on\n",
+            Obeyed::KeepGoing => "lines that are typed always go on after failures\n",
+            Obeyed::Done(_) | Obeyed::Leave => "",
+        };
+        self.print(note)?;
         Ok(obeyed)
     }
 

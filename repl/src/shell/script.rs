@@ -47,10 +47,8 @@ pub(super) fn purpose() -> Purpose {
         Ok(_) => comes_in_time(&stdin),
     };
     let mut lines = stdin.lock();
-    match comes {
-        true if lines.fill_buf().is_ok_and(|bytes| !bytes.is_empty()) => Purpose::Script(lines),
-        _ => Purpose::Roster,
-    }
+    let says_something = comes && lines.fill_buf().is_ok_and(|bytes| !bytes.is_empty());
+    if says_something { Purpose::Script(lines) } else { Purpose::Roster }
 }
 
 /// Whether a byte, or the end, comes in time.
