@@ -106,6 +106,10 @@ fn a_session_of_a_person() {
     terminal.sees("stop nothing");
     terminal.keys("\u{3}");
     terminal.sees(PROMPT);
+    // What is no text does no harm.
+    terminal.keys.write_all(b"a\xff").unwrap();
+    terminal.sees("not UTF-8");
+    terminal.sees(PROMPT);
     // Tab completes verbs and names.
     terminal.keys("sh\t");
     terminal.sees("show ");

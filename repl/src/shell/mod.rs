@@ -15,6 +15,7 @@ mod screen;
 mod script;
 mod verb;
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -119,6 +120,9 @@ impl Shell {
                 }
                 Err(ReadlineError::Interrupted) => {}
                 Err(ReadlineError::Eof) => return Ok(0),
+                Err(ReadlineError::Io(error)) if error.kind() == ErrorKind::InvalidData => {
+                    console::note("what came is not UTF-8; the line was dropped");
+                }
                 Err(error) => return Err(editor::broken(error)),
             }
         }
