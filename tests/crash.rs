@@ -108,8 +108,7 @@ fn a_dispatch_that_is_interrupted_leaves_nothing_unknown() {
         drop(dispatch);
     }
     let known = || instance.json(&["ls", "--json"]).as_array().unwrap().len();
-    let folders = || fs::read_dir(instance.home().join("jobs")).unwrap().count();
-    until("every folder is of a session", || folders() == known());
+    until("every folder is of a session", || instance.job_folders() == known());
     until("all is quiet", || instance.json(&["daemon", "status", "--json"])["sessions"]["live"] == 0);
     until("only the supervisor is left", || instance.strays().is_empty());
 }

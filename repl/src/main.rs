@@ -1,7 +1,8 @@
 //! The binary: which role this process plays, and nothing else.
 //!
 //! The role `worker` is decided before anything is initialised: it must stay tiny and single-threaded. Everything else
-//! is a client that says one verb (start at [`commands`]), or the supervisor in the foreground (`daemon run`).
+//! is a client that says one verb (start at [`commands`]), the shell that runs such clients (start at [`shell`]), or the
+//! supervisor in the foreground (`daemon run`).
 //!
 //! A client never touches the log or a job's files: it asks the supervisor (see [`client`]) and shows what it says.
 
@@ -16,6 +17,7 @@ mod process;
 mod progress;
 mod render;
 mod role;
+mod shell;
 mod surroundings;
 
 use std::ffi::OsString;
@@ -27,6 +29,9 @@ fn main() -> ExitCode {
     let mut arguments = arguments.peekable();
     if arguments.peek().is_some_and(|first| first == role::WORKER) {
         return role::worker(arguments.nth(1));
+    }
+    if arguments.next_if(|first| first == role::IN_SHELL).is_some() {
+        shell::begin_verb();
     }
     ExitCode::from(commands::run(std::iter::once(program).chain(arguments)))
 }

@@ -17,6 +17,8 @@ use crate::error::{Failure, Kind};
 
 /// The hidden verb of the worker's role.
 pub(crate) const WORKER: &str = "worker";
+/// The hidden word before a verb that the shell runs.
+pub(crate) const IN_SHELL: &str = "in-shell";
 /// Stands before the error of a supervisor that found its log damaged, where a client reads it.
 pub(crate) const DAMAGED: &str = "damaged: ";
 

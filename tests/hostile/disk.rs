@@ -91,8 +91,7 @@ fn what_runs_is_recorded_and_it_recovers_by_itself() {
     whole(&instance);
     let names = instance.json(&["ls", "--json"]);
     assert_eq!(names.as_array().unwrap().len(), 3, "what was refused left nothing: {names:#}");
-    let jobs = fs::read_dir(disk.join("home/jobs")).unwrap().flatten();
-    assert_eq!(jobs.filter(|job| job.path().join("environment").exists()).count(), 3);
+    assert_eq!(instance.job_folders(), 3);
 }
 
 #[test]

@@ -207,6 +207,12 @@ impl Instance {
         kill_and_wait(self.supervisor());
     }
 
+    /// How many folders of sessions there are, less that of the worker that is kept for the next dispatch.
+    pub(crate) fn job_folders(&self) -> usize {
+        let folders = fs::read_dir(self.home.join("jobs")).unwrap().flatten();
+        folders.filter(|folder| folder.path().join("environment").exists()).count()
+    }
+
     /// What runs besides the supervisor and the worker that it keeps for the next dispatch.
     pub(crate) fn strays(&self) -> Vec<i32> {
         let supervisor = self.supervisor();

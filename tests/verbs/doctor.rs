@@ -118,6 +118,7 @@ fn folders_of_no_session_are_counted() {
     instance.dispatch("job", "true");
     let folder = instance.home().join("jobs").join("00".repeat(16));
     fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("environment"), "[[],null]").unwrap();
     assert_eq!(found(&instance, "jobs").0, "ok", "it may belong to a dispatch that is under way");
     let long_ago = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     fs::File::open(&folder).unwrap().set_modified(long_ago).unwrap();

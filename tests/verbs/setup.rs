@@ -15,10 +15,10 @@ try() {
     echo "${COMPREPLY[*]}"
 }
 try decklog st
-try decklog stop b
+try decklog stop bu
 try decklog logs --r
 try decklog daemon run --
-try decklog ls b
+try decklog ls bu
 try decklog show ""
 "#;
 

@@ -87,6 +87,11 @@ impl Home {
         self.state.join("supervisor.log")
     }
 
+    /// The lines that were typed in the shell.
+    pub fn shell_history(&self) -> PathBuf {
+        self.state.join("shell_history")
+    }
+
     /// The supervisor's socket.
     pub fn socket(&self) -> PathBuf {
         self.run.join("supervisor.sock")

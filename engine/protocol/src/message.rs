@@ -216,6 +216,12 @@ impl Request {
         let (terms, folders) = (Vec::new(), Vec::new());
         Self::List { all: false, at: None, json: false, terms, folders, finished_most }
     }
+
+    /// The roster, and what left it: of what has finished only the newest so many.
+    pub fn newest(finished_most: u64) -> Self {
+        let (terms, folders, finished_most) = (Vec::new(), Vec::new(), Some(finished_most));
+        Self::List { all: true, at: None, json: false, terms, folders, finished_most }
+    }
 }
 
 /// What a client that is attached says.

@@ -148,13 +148,13 @@ impl Dispatcher {
     }
 }
 
-/// Takes out all but the newest of the listed rows that have finished and are not pinned; how many that were.
+/// Takes out all but the newest of those that have finished and are not pinned; how many that were.
 pub fn fold<T>(
     sessions: &mut Vec<T>,
     session: impl Fn(&T) -> &Session,
     finished_most: Option<usize>,
 ) -> usize {
-    let folds = |session: &Session| session.state().is_finished() && !session.pinned && session.is_listed();
+    let folds = |session: &Session| session.state().is_finished() && !session.pinned;
     let age = |session: &Session| (session.finished_at().unwrap_or(session.updated.at), session.created.seq);
     let mut ages: Vec<_> = sessions.iter().map(&session).filter(|one| folds(one)).map(age).collect();
     let left_out = ages.len().saturating_sub(finished_most.unwrap_or(usize::MAX));

@@ -45,7 +45,7 @@ Variables:
 ///
 /// A supervisor holds sessions while nobody watches. Each change in a session's life is entered in a log before it is
 /// acted on; the roster and every screen are made from that log. The supervisor starts by itself when a verb needs it.
-/// Without a verb: the roster.
+/// Without a verb: the shell on a terminal, else the roster (or the lines of a script on standard input).
 #[derive(Debug, Parser)]
 #[command(name = "decklog", version, after_help = EXIT_CODES, infer_long_args = false, max_term_width = 100)]
 #[command(disable_help_subcommand = true, subcommand_value_name = "VERB", subcommand_help_heading = "Verbs")]

@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use decklog_protocol::frame::{Frame, FrameError, PROTOCOL};
@@ -21,6 +22,19 @@ use super::ANSWER_WITHIN;
 /// What the kernel takes is 108 bytes with the zero at the end.
 const SOCKET_PATH_BYTES_MAX: usize = 100;
 const READ_BYTES: usize = 64 << 10;
+
+/// What this client says that it is.
+static VIA: OnceLock<&str> = OnceLock::new();
+
+/// From here on this client is the shell, or does a verb for it.
+pub(crate) fn speak_as_shell() {
+    VIA.get_or_init(|| "shell");
+}
+
+/// Whether this client is the shell, or does a verb for it.
+pub(crate) fn speaks_as_shell() -> bool {
+    VIA.get().is_some()
+}
 
 /// One connection to the supervisor.
 #[derive(Debug)]
@@ -70,8 +84,8 @@ impl Connection {
 
     /// Says who asks, and what is wished, in one write.
     pub(super) fn send(&mut self, request: &Request) -> io::Result<()> {
-        let hello =
-            Hello { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").into(), via: "cli".into() };
+        let via = VIA.get().copied().unwrap_or("cli").into();
+        let hello = Hello { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").into(), via };
         let mut bytes = Vec::new();
         Frame::message(&hello).encode(&mut bytes);
         Frame::message(request).encode(&mut bytes);

@@ -21,6 +21,7 @@ use crate::error::{Failure, Kind};
 use connection::Connection;
 
 pub(crate) use answers::{Answers, Incoming, Trouble, unexpected};
+pub(crate) use connection::{speak_as_shell, speaks_as_shell};
 pub(crate) use holder::holder;
 pub(crate) use start::start;
 

@@ -11,6 +11,17 @@ pub(super) fn check(words: &[String]) -> Result<(), Failure> {
     words.iter().try_for_each(|word| Term::parse(word).map(drop)).map_err(|error| failure(&error))
 }
 
+/// What is wrong with a word of a filter, in one line; nothing, if it can be understood.
+pub(crate) fn check_one(word: &str) -> Result<(), String> {
+    match check(&[word.into()]) {
+        Err(Failure::Told { text, hints, .. }) => {
+            let meant = hints.iter().find(|hint| hint.starts_with("did you mean"));
+            Err(std::iter::once(&text).chain(meant).map(String::as_str).collect::<Vec<_>>().join("; "))
+        }
+        Err(Failure::BrokenPipe) | Ok(()) => Ok(()),
+    }
+}
+
 fn failure(error: &NotATerm) -> Failure {
     let failure = Failure::usage(error.to_string());
     match error {

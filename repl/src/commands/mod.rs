@@ -25,9 +25,12 @@ use std::ffi::OsString;
 
 use clap::Parser as _;
 
-use crate::cli::{Cli, Ls, Verb};
+use crate::cli::{Cli, Verb};
 use crate::console::{self, Console};
 use crate::error::Failure;
+use crate::shell;
+
+pub(crate) use filter::check_one as check_term;
 
 /// Runs one verb: the program's name and its words. Says on standard error why it failed, if it does.
 pub(crate) fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
@@ -36,8 +39,8 @@ pub(crate) fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(cli) => cli,
         Err(error) => return usage::report(&error, &words),
     };
+    let Some(verb) = cli.verb else { return shell::enter(cli.color) };
     let mut console = Console::new(cli.color);
-    let verb = cli.verb.unwrap_or_else(|| Verb::Ls(Ls::default()));
     let result = run_verb(verb, &mut console).and_then(|code| {
         console.flush()?;
         Ok(code)

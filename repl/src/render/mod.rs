@@ -10,6 +10,7 @@ pub(crate) mod doctor;
 pub(crate) mod frame;
 pub(crate) mod history;
 pub(crate) mod log;
+pub(crate) mod news;
 pub(crate) mod outcome;
 pub(crate) mod roster;
 pub(crate) mod show;

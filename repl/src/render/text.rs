@@ -78,24 +78,34 @@ pub(crate) fn bytes(number: u64) -> String {
 /// The word of `known` that is nearest to what was typed, if one is near.
 pub(crate) fn nearest<'a>(typed: &str, known: &[&'a str]) -> Option<&'a str> {
     let typed = typed.to_lowercase();
-    let distance = |word: &str| edit_distance(&typed, &word.to_lowercase());
-    let (near, word) = known.iter().map(|word| (distance(word), *word)).min()?;
+    let far = |word: &str| distance(&typed, &word.to_lowercase());
+    let (near, word) = known.iter().map(|word| (far(word), *word)).min()?;
     (near <= 1 + typed.chars().count() / 3).then_some(word)
 }
 
-fn edit_distance(from: &str, to: &str) -> usize {
+/// How many letters have to be changed, added, left out or swapped with their neighbour to make one word the other.
+pub(crate) fn distance(from: &str, to: &str) -> usize {
+    let from: Vec<char> = from.chars().collect();
     let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (line, from) in from.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = line + 1;
-        for (column, to) in to.iter().enumerate() {
-            let changed = diagonal + usize::from(from != *to);
-            diagonal = row[column + 1];
-            row[column + 1] = changed.min(row[column] + 1).min(diagonal + 1);
+    let mut rows = vec![vec![0; to.len() + 1]; from.len() + 1];
+    for line in 0..=from.len() {
+        for column in 0..=to.len() {
+            rows[line][column] = match (line, column) {
+                (0, _) => column,
+                (_, 0) => line,
+                _ => {
+                    let changed = rows[line - 1][column - 1] + usize::from(from[line - 1] != to[column - 1]);
+                    let least = changed.min(rows[line - 1][column] + 1).min(rows[line][column - 1] + 1);
+                    let swapped = line > 1
+                        && column > 1
+                        && from[line - 1] == to[column - 2]
+                        && from[line - 2] == to[column - 1];
+                    if swapped { least.min(rows[line - 2][column - 2] + 1) } else { least }
+                }
+            };
         }
     }
-    row[to.len()]
+    rows[from.len()][to.len()]
 }
 
 #[cfg(test)]
@@ -130,5 +140,6 @@ mod tests {
         assert_eq!(nearest("blokced", &states), Some("blocked"));
         assert_eq!(nearest("Working", &states), Some("working"));
         assert_eq!(nearest("zzz", &states), None);
+        assert_eq!([distance("stpo", "stop"), distance("web", "why"), distance("", "ab")], [1, 2, 2]);
     }
 }

@@ -164,7 +164,7 @@ impl Server {
         };
         let (at, home) = (clock::wall(), Some(self.home.clone()));
         let mut listing = Listing { sessions, left_out, at, watched: true, home };
-        if everything {
+        if everything && (!all || selection.finished_most.is_none()) {
             return Some(listing);
         }
         Some(
