@@ -63,11 +63,12 @@ def arguments():
     parser.add_argument("--pueue-tasks", type=int, default=1_000, help="pueue's list when it is large")
     parser.add_argument("--live", type=int, default=100, help="running jobs when the supervisor is killed")
     parser.add_argument("--at-once", type=int, default=200)
+    parser.add_argument("--megabytes", type=int, default=1_000, help="output of one job")
     parser.add_argument("--quick", action="store_true", help="small numbers: shows that it works")
     options = parser.parse_args()
     if options.quick:
         options.rounds, options.each, options.sessions, options.pueue_tasks = 2, 4, 200, 50
-        options.live, options.at_once = 10, 20
+        options.live, options.at_once, options.megabytes = 10, 20, 20
     return options
 
 
@@ -82,6 +83,8 @@ def measure(peers, options):
     killed(peers, options, table, small)
     worker_memory(peers, table)
     memory(peers, table, small)
+    queued(peers, options, table)
+    output(peers, options, table)
 
     for peer in peers:
         peer.fill(options)
@@ -162,6 +165,53 @@ def start_sleepers(peer, count):
     return [int(stamp_in(stamp)) for stamp in stamps]
 
 
+def queued(peers, options, table):
+    """So many jobs that do nothing, two at a time: from the first dispatch until the last has ended."""
+    walls = {}
+    for number in range(3):
+        for peer in turned([peer for peer in peers if peer.has_slots], number):
+            # A peer that takes half a minute for it is believed the first time.
+            if number > 0 and walls[peer.name][0][0] > 10_000:
+                continue
+            peer.slots(2)
+            start = time.perf_counter()
+            with ThreadPoolExecutor(CLIENTS_AT_ONCE) as pool:
+                list(pool.map(lambda _: command_ms(peer, peer.run("true")), range(options.at_once)))
+            peer.settle()
+            walls.setdefault(peer.name, []).append([(time.perf_counter() - start) * 1000])
+            peer.slots(0)
+    table.times(f"{options.at_once} times `true`, two at a time, until all have run", walls, p95=False)
+
+
+def output(peers, options, table):
+    """So many bytes of lines through a job, until it has ended; MB a second. Beside what they cost without anybody."""
+    megabytes = options.megabytes
+    line = f"yes 'a line of output, as long as such lines are, and then a little more' | head -c {megabytes}000000"
+    decklog = peers[0]
+    plain, typescript = os.path.join(decklog.folder, "plain"), os.path.join(decklog.folder, "typescript")
+    ways = {
+        "decklog": [*decklog.client, "dispatch", "--quiet", "--exec", line],
+        "decklog --pipes": [*decklog.client, "dispatch", "--quiet", "--pipes", "--exec", line],
+        "a file": ["/bin/sh", "-c", f"{line} > {plain}"],
+        "a pipe to a file": ["/bin/sh", "-c", f"{line} | cat > {plain}"],
+        "script": ["/bin/sh", "-c", f"script -qc \"{line}\" {typescript} > /dev/null"],
+    }
+    tmux = next((peer for peer in peers if isinstance(peer, Tmux)), None)
+    if tmux:
+        ways["tmux"] = tmux.run(line)
+    speeds = {}
+    for _ in range(3):
+        for name, command in ways.items():
+            peer = tmux if name == "tmux" else decklog
+            start = time.perf_counter()
+            command_ms(peer, command)
+            peer.settle()
+            speeds.setdefault(name, []).append(megabytes / (time.perf_counter() - start))
+    medians = {name: statistics.median(some) for name, some in speeds.items()}
+    said = ", ".join(f"{name} {median:.0f}" for name, median in medians.items())
+    table.row(f"{megabytes} MB of output, MB a second", {"decklog": said})
+
+
 def worker_memory(peers, table):
     """What the process that holds one job costs: the pages that are its alone."""
     decklog = peers[0]
@@ -213,6 +263,7 @@ def listing(peers, options, table, size):
 
 class Peer:
     can_be_killed = False
+    has_slots = False
 
     def __init__(self, folder):
         self.folder = folder
@@ -262,6 +313,7 @@ class Floor(Peer):
 class Decklog(Peer):
     name = "decklog"
     can_be_killed = True
+    has_slots = True
 
     @classmethod
     def found(cls, options, folder):
@@ -275,7 +327,14 @@ class Decklog(Peer):
         self.environment["DECKLOG_HOME"] = self.state
 
     def start(self):
+        os.makedirs(self.state)
+        self.slots(0)
         self.output("daemon", "start")
+
+    def slots(self, number):
+        """How many jobs run at once; 0 is no cap. What has finished stays, as it does in pueue."""
+        with open(os.path.join(self.state, "config.toml"), "w") as file:
+            file.write(f"[limits]\nlive_jobs = {number}\n[timers]\nfinished_job = \"1000d\"\n")
 
     def run(self, line, *flags):
         return [*self.client, "dispatch", "--quiet", *flags, "--exec", line]
@@ -287,7 +346,11 @@ class Decklog(Peer):
         return self.status()["pid"]
 
     def settle(self):
-        wait_until(lambda: self.status()["sessions"]["live"] == 0)
+        # A filter by state makes no rows of what has finished.
+        wait_until(lambda: self.status()["sessions"]["live"] == 0 and self.queued() == 0)
+
+    def queued(self):
+        return len(json.loads(self.output("ls", "--json", "s:queued")))
 
     def size(self, options):
         return options.sessions
@@ -295,7 +358,7 @@ class Decklog(Peer):
     def fill(self, options):
         missing = options.sessions - self.status()["sessions"]["total"]
         with ThreadPoolExecutor(CLIENTS_AT_ONCE) as pool:
-            list(pool.map(lambda _: command_ms(self, self.run("true", "--pin")), range(missing)))
+            list(pool.map(lambda _: command_ms(self, self.run("true")), range(missing)))
         self.settle()
 
     def list_text(self):
@@ -343,6 +406,7 @@ class Decklog(Peer):
 class Pueue(Peer):
     name = "pueue"
     can_be_killed = True
+    has_slots = True
 
     @classmethod
     def found(cls, options, folder):
@@ -366,8 +430,11 @@ class Pueue(Peer):
         self.process = subprocess.Popen(self.command, env=self.environment, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL)
         wait_until(lambda: ends_well(self, "status"))
+        self.slots(0)
+
+    def slots(self, number):
         # decklog and tmux have no cap: nor has it one that matters.
-        self.output("parallel", "1000")
+        self.output("parallel", str(number or 1000))
 
     def run(self, line):
         return [*self.client, "add", "--", line]
