@@ -5,6 +5,7 @@
 //!
 //! A client never touches the log or a job's files: it asks the supervisor (see [`client`]) and shows what it says.
 
+mod attach;
 mod cli;
 mod client;
 mod clock;
@@ -14,6 +15,7 @@ mod error;
 mod process;
 mod render;
 mod role;
+mod screen;
 mod surroundings;
 
 use std::ffi::OsString;

@@ -2,6 +2,7 @@
 //!
 //! [`run`] takes the words of a line and returns its exit code; whoever has such a line calls it.
 
+mod attach;
 mod change;
 mod daemon;
 mod demo;
@@ -10,6 +11,8 @@ mod filter;
 mod history;
 mod logs;
 mod ls;
+mod peek;
+mod reply;
 mod show;
 mod usage;
 mod verify;
@@ -51,6 +54,9 @@ fn run_verb(verb: Verb, console: &mut Console) -> Result<u8, Failure> {
         Verb::Ls(args) => ls::run(&args, console),
         Verb::Show(args) => show::run(args, console),
         Verb::Why(args) => why::run(args, console),
+        Verb::Peek(args) => peek::run(args, console),
+        Verb::Attach(args) => attach::run(args, console),
+        Verb::Reply(args) => reply::run(args, console),
         Verb::Logs(args) => logs::run(&args, console),
         Verb::Wait(args) => wait::run(args),
         Verb::Stop(args) => change::stop(args, console),

@@ -8,6 +8,7 @@ pub(crate) mod daemon;
 pub(crate) mod history;
 pub(crate) mod log;
 pub(crate) mod outcome;
+pub(crate) mod peek;
 pub(crate) mod roster;
 pub(crate) mod show;
 pub(crate) mod style;
