@@ -35,8 +35,22 @@ fn csi_verdict(csi: Csi<'_>, watches: bool, if_answered: Verdict) -> Verdict {
     match (csi.prefix(), csi.intermediate(), csi.end()) {
         // What erases the lines that scrolled away erases those of the person's shell.
         (None, None, b'J') if csi.numbers().any(|number| number == 3) => Verdict::Drop,
-        (None, None, b'@'..=b'M' | b'P' | b'S' | b'T' | b'X' | b'Z' | b'`' | b'a' | b'b')
-        | (None, None, b'd'..=b'f' | b'm' | b'r' | b's' | b'u')
+        (
+            None,
+            None,
+            b'@'..=b'M'
+            | b'P'
+            | b'S'
+            | b'T'
+            | b'X'
+            | b'Z'
+            | b'`'..=b'b'
+            | b'd'..=b'f'
+            | b'm'
+            | b'r'
+            | b's'
+            | b'u',
+        )
         | (Some(b'?'), None, b'J' | b'K')
         | (None, Some(b' '), b'q') => Verdict::Pass,
         (None, None, b'h' | b'l') if csi.parameters() == b"4" => Verdict::Pass,
@@ -46,8 +60,11 @@ fn csi_verdict(csi: Csi<'_>, watches: bool, if_answered: Verdict) -> Verdict {
             Verdict::Redraw
         }
         // What the terminal is, how it does, where its cursor is, whether a mode is set, and its keyboard's level.
-        (_, None, b'c') | (None | Some(b'?'), None, b'n') | (_, Some(b'$'), b'p') => if_answered,
-        (Some(b'>'), None, b'q') | (Some(b'?'), None, b'u') => if_answered,
+        (_, None, b'c')
+        | (None | Some(b'?'), None, b'n')
+        | (_, Some(b'$'), b'p')
+        | (Some(b'>'), None, b'q')
+        | (Some(b'?'), None, b'u') => if_answered,
         _ => Verdict::Drop,
     }
 }

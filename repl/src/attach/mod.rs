@@ -37,9 +37,9 @@ const PAUSE: Duration = Duration::from_millis(20);
 const REMINDER: &str = "Ctrl-\\ d detaches · Ctrl-\\ t takes control · Ctrl-\\ Ctrl-\\ types Ctrl-\\";
 
 /// Attaches to a session; returns the exit code.
-pub(crate) fn run(home: &Home, target: String) -> Result<u8, Failure> {
-    check_terminal(&target)?;
-    let (attached, link) = connect(home, &target)?;
+pub(crate) fn run(home: &Home, target: &str) -> Result<u8, Failure> {
+    check_terminal(target)?;
+    let (attached, link) = connect(home, target)?;
     let terminal = Terminal::take()
         .map_err(|error| Failure::new(Kind::Failed, format!("the terminal cannot be set up: {error}")))?;
     let mut client = Client::new(home, attached, link, terminal);
@@ -53,7 +53,7 @@ pub(crate) fn run(home: &Home, target: String) -> Result<u8, Failure> {
             Ok(0)
         }
         Left::Ended => {
-            console::note(&ended(&last_row(home, row)?));
+            console::note(&ended(&last_row(home, &row)?));
             Ok(0)
         }
         Left::Signal(signal) => {
@@ -119,7 +119,7 @@ fn attached(mut answers: Answers) -> Result<(Attached, Link), Trouble> {
 }
 
 /// The row once its end is recorded; as it is, if that takes too long.
-fn last_row(home: &Home, row: ShortRow) -> Result<ShortRow, Failure> {
+fn last_row(home: &Home, row: &ShortRow) -> Result<ShortRow, Failure> {
     let deadline = Deadline::after(RECORDED_WITHIN);
     loop {
         let request = Request::Show { target: row.row.id.clone(), at: None };
@@ -158,19 +158,19 @@ struct Client<'a> {
     terminal: Terminal,
     view: View,
     keys: Keys,
-    controls: bool,
-    /// Whether anything was said of who controls.
-    knows_control: bool,
+    control: Control,
     restarts: u32,
 }
 
-/// What has something to say.
-#[derive(Debug, Default)]
-struct Readiness {
-    keyboard: bool,
-    supervisor: bool,
-    room_at_supervisor: bool,
-    signal: bool,
+/// Whether this client's keys reach the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Control {
+    /// Nothing was said of it yet; it did, perhaps, under the supervisor before.
+    Unknown { had: bool },
+    /// They do.
+    Yours,
+    /// Another client's do.
+    Others,
 }
 
 impl<'a> Client<'a> {
@@ -185,8 +185,7 @@ impl<'a> Client<'a> {
             terminal,
             view,
             keys: Keys::default(),
-            controls: false,
-            knows_control: false,
+            control: Control::Unknown { had: false },
             restarts: 0,
         }
     }
@@ -214,22 +213,22 @@ impl<'a> Client<'a> {
         if !self.view.out().is_empty() && !self.terminal.write(self.view.out()) {
             return Next::Leave(Left::Detached);
         }
-        let ready = self.wait();
-        if ready.signal
+        let [keyboard, supervisor, signals] = self.wait();
+        if !signals.is_empty()
             && let Some(left) = self.signals()
         {
             return Next::Leave(left);
         }
-        if ready.keyboard {
+        if !keyboard.is_empty() {
             match self.keyboard() {
                 Next::GoOn => {}
                 other => return other,
             }
         }
-        if ready.room_at_supervisor && !self.link.write() {
+        if supervisor.contains(PollFlags::POLLOUT) && !self.link.write() {
             return Next::Reconnect;
         }
-        if ready.supervisor {
+        if supervisor.intersects(PollFlags::POLLIN | PollFlags::POLLHUP | PollFlags::POLLERR) {
             let goes_on = self.link.read();
             match self.listen() {
                 Next::GoOn if !goes_on => return Next::Reconnect,
@@ -239,7 +238,8 @@ impl<'a> Client<'a> {
         Next::GoOn
     }
 
-    fn wait(&mut self) -> Readiness {
+    /// Waits for keyboard, supervisor and signals, and for room on the terminal if there is something to write.
+    fn wait(&mut self) -> [PollFlags; 3] {
         let wants_to_write = !self.view.out().is_empty();
         let timeout = match self.view.due() {
             // What is due in less than a millisecond is not to be asked for in a loop.
@@ -260,13 +260,7 @@ impl<'a> Client<'a> {
             // It cannot be waited for: what there is to say shows by asking.
             Err(_) => thread::sleep(PAUSE),
         }
-        let came = |index: usize| waited[index].revents().unwrap_or(PollFlags::empty());
-        Readiness {
-            keyboard: !came(0).is_empty(),
-            supervisor: came(1).intersects(read | PollFlags::POLLHUP | PollFlags::POLLERR),
-            room_at_supervisor: came(1).contains(PollFlags::POLLOUT),
-            signal: !came(2).is_empty(),
-        }
+        [0, 1, 2].map(|index: usize| waited[index].revents().unwrap_or(PollFlags::empty()))
     }
 
     fn signals(&mut self) -> Option<Left> {
@@ -274,7 +268,8 @@ impl<'a> Client<'a> {
             match signal {
                 Signal::SIGWINCH => self.resized(),
                 Signal::SIGCONT => {
-                    self.terminal.enter_again();
+                    // A shell may have had the terminal meanwhile. If it has it still, nothing helps.
+                    let _ = self.terminal.make_raw();
                     self.view.redraw();
                     self.resized();
                 }
@@ -297,7 +292,7 @@ impl<'a> Client<'a> {
             match key {
                 Key::Detach => return Next::Leave(Left::Detached),
                 Key::TakeControl if !self.takes_input => self.reads_nothing(),
-                Key::TakeControl if self.controls => self.view.notice("you control already"),
+                Key::TakeControl if self.control == Control::Yours => self.view.notice("you control already"),
                 Key::TakeControl => drop(self.link.tell(&FromAttached::TakeControl)),
                 Key::Remind => self.view.notice(REMINDER),
                 Key::Typed(bytes) => self.typed(bytes),
@@ -307,7 +302,7 @@ impl<'a> Client<'a> {
     }
 
     fn typed(&mut self, bytes: Vec<u8>) {
-        if self.controls {
+        if self.control == Control::Yours {
             if !self.link.type_in(bytes) {
                 self.view.bell();
             }
@@ -368,29 +363,33 @@ impl<'a> Client<'a> {
         if !self.takes_input {
             self.view.notice(format!("watching {}: Ctrl-\\ d detaches", self.row.row.name));
         }
-        if self.controls {
+        if self.control == Control::Yours {
             let (columns, rows) = terminal::size();
             self.link.tell(&FromAttached::Resize { columns, rows });
         }
     }
 
     fn control(&mut self, yours: bool) {
-        let had = std::mem::replace(&mut self.controls, yours);
+        let now = if yours { Control::Yours } else { Control::Others };
+        let before = std::mem::replace(&mut self.control, now);
         self.view.watches(!yours);
-        let is_first = !std::mem::replace(&mut self.knows_control, true);
-        match (had, yours) {
-            (false, true) if !is_first => self.view.notice("you control now"),
-            (true, false) => self.view.notice("somebody else controls now: Ctrl-\\ t takes it back"),
-            (false, false) if is_first => {
-                let (mine, session) = (terminal::size(), self.view.session_size());
-                let sizes = if mine == session {
+        match (before, yours) {
+            (Control::Others, true) => self.view.notice("you control now"),
+            (Control::Yours, false) => {
+                self.view.notice("somebody else controls now: Ctrl-\\ t takes it back");
+            }
+            // Whoever watched was faster.
+            (Control::Unknown { had: true }, false) => drop(self.link.tell(&FromAttached::TakeControl)),
+            (Control::Unknown { had: false }, false) => {
+                let (own, session) = (terminal::size(), self.view.session_size());
+                let sizes = if own == session {
                     String::new()
                 } else {
-                    format!(": {}x{}, your terminal has {}x{}", session.0, session.1, mine.0, mine.1)
+                    format!(": {}x{}, your terminal has {}x{}", session.0, session.1, own.0, own.1)
                 };
                 self.view.notice(format!("watching{sizes} · Ctrl-\\ t takes control"));
             }
-            _ => {}
+            (Control::Unknown { .. } | Control::Yours, true) | (Control::Others, false) => {}
         }
     }
 
@@ -408,12 +407,12 @@ impl<'a> Client<'a> {
             Err(failure) if failure.code() == Kind::Refused.code() => return Ok(Next::Leave(Left::Ended)),
             Err(failure) => return Err(failure),
         };
-        let restarts = self.restarts;
+        let had = matches!(self.control, Control::Yours | Control::Unknown { had: true });
+        self.control = Control::Unknown { had };
         self.link = link;
         self.row = attached.row;
         self.takes_input = attached.takes_input;
         self.view = View::new(attached.size, terminal::size(), attached.takes_input);
-        (self.controls, self.knows_control, self.restarts) = (false, false, restarts);
         if lost {
             self.view.bell();
         }

@@ -23,8 +23,8 @@ const fn known(number: u16, usual: bool, reports: bool) -> Known {
 }
 
 /// Cursor keys, reverse video, origin, line wrap, key repeat, the mouse as X10 has it, a blinking cursor, the cursor,
-/// the keypad; the mouse and its encodings, the focus, the wheel; marked pastes.
-const KNOWN: [Known; 19] = [
+/// the keypad; the mouse and its encodings, the focus; marked pastes.
+const KNOWN: [Known; 18] = [
     known(1, false, false),
     known(5, false, false),
     known(6, false, false),
@@ -40,7 +40,6 @@ const KNOWN: [Known; 19] = [
     known(1004, false, true),
     known(1005, false, true),
     known(1006, false, true),
-    known(1007, false, true),
     known(1015, false, true),
     known(1016, false, true),
     known(2004, false, false),

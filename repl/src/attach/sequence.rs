@@ -165,17 +165,17 @@ impl Splitter {
                 self.sequence.clear();
                 self.state = State::Escape;
             }
-            (CANCEL | SUBSTITUTE, _) | (BELL, State::String) => self.state = State::Text,
-            (_, State::String) => {}
+            (CANCEL | SUBSTITUTE, _) | (BELL, State::String) | (0x40..0x7f, State::Nonsense) => {
+                self.state = State::Text;
+            }
+            (_, State::String) | (0x7f.., _) => {}
             (0..0x20, _) => {
                 self.give_text(give);
                 give(Piece::Control(byte));
             }
-            (0x7f.., _) => {}
             (_, State::Text) => self.push(char::from(byte), give),
             (_, State::Escape) => self.escape(byte, give),
             (_, State::Csi) => self.csi(byte, give),
-            (0x40..0x7f, State::Nonsense) => self.state = State::Text,
             (_, State::Nonsense) => {}
         }
     }

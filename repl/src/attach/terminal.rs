@@ -84,13 +84,6 @@ impl Terminal {
         Ok(())
     }
 
-    /// The other screen anew, after a shell had the terminal.
-    pub(crate) fn enter_again(&mut self) {
-        if self.make_raw().is_ok() {
-            self.write_all(ENTER.as_bytes());
-        }
-    }
-
     /// Where what is typed can be waited for.
     pub(crate) fn input(&self) -> BorrowedFd<'_> {
         self.input.as_fd()

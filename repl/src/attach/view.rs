@@ -16,6 +16,7 @@ const DRAW_EVERY: Duration = Duration::from_millis(30);
 const NOTICE_FOR: Duration = Duration::from_secs(3);
 
 /// What is shown of a session.
+#[expect(clippy::struct_excessive_bools, reason = "four facts that do not depend on each other")]
 pub(crate) struct View {
     screen: Screen,
     /// Size of the person's terminal.

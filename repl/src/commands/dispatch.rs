@@ -28,7 +28,7 @@ pub(super) fn run(args: Dispatch, console: &mut Console) -> Result<u8, Failure> 
         return Err(unexpected("a dispatch was answered with something else"));
     };
     if attaches && (existing || row.reason.as_ref().is_none_or(|reason| reason.kind != "spawn")) {
-        return attached(&home, ShortRow { short, row: *row }, existing);
+        return attached(&home, &ShortRow { short, row: *row }, existing);
     }
     if json {
         console.json(&Dispatched { row: &row, existing })?;
@@ -49,7 +49,7 @@ pub(super) fn run(args: Dispatch, console: &mut Console) -> Result<u8, Failure> 
 }
 
 /// Attaches to what was dispatched, once it runs.
-fn attached(home: &Home, row: ShortRow, existing: bool) -> Result<u8, Failure> {
+fn attached(home: &Home, row: &ShortRow, existing: bool) -> Result<u8, Failure> {
     let said = screen(&row.row, &row.short, existing);
     console::note(said.lines().next().unwrap_or_default());
     let id = row.row.id.clone();
@@ -58,7 +58,7 @@ fn attached(home: &Home, row: ShortRow, existing: bool) -> Result<u8, Failure> {
         let wait = Request::Wait { targets, any: false, states, through_asks: true };
         client::ask_one_patiently(home, &wait, Patience::Unlimited)?;
     }
-    attach::run(home, id.clone()).or_else(|failure| {
+    attach::run(home, &id).or_else(|failure| {
         // It was over before anybody could look.
         let row = super::show::one(home, id, None)?;
         if failure.code() != Kind::Refused.code() || !outcome::is_finished(&row.row) {

@@ -55,7 +55,7 @@ fn run_verb(verb: Verb, console: &mut Console) -> Result<u8, Failure> {
         Verb::Show(args) => show::run(args, console),
         Verb::Why(args) => why::run(args, console),
         Verb::Peek(args) => peek::run(args, console),
-        Verb::Attach(args) => attach::run(args, console),
+        Verb::Attach(args) => attach::run(&args, console),
         Verb::Reply(args) => reply::run(args, console),
         Verb::Logs(args) => logs::run(&args, console),
         Verb::Wait(args) => wait::run(args),
