@@ -53,7 +53,7 @@ pub(crate) fn run(home: &Home, target: &str) -> Result<u8, Failure> {
             Ok(0)
         }
         Left::Ended => {
-            console::note(&ended(&last_row(home, &row)?));
+            console::note(&ended_at_last(home, &row)?);
             Ok(0)
         }
         Left::Signal(signal) => {
@@ -118,20 +118,32 @@ fn attached(mut answers: Answers) -> Result<(Attached, Link), Trouble> {
     }
 }
 
-/// The row once its end is recorded; as it is, if that takes too long.
-fn last_row(home: &Home, row: &ShortRow) -> Result<ShortRow, Failure> {
+/// How the run ended, in a line: once its end is recorded, or as far as it is known.
+fn ended_at_last(home: &Home, row: &ShortRow) -> Result<String, Failure> {
     let deadline = Deadline::after(RECORDED_WITHIN);
     loop {
-        let request = Request::Show { target: row.row.id.clone(), at: None };
-        let Reply::Rows { rows } = client::ask_one(home, &request)? else {
-            return Err(unexpected("no row came"));
+        let now = match row_now(home, &row.row.id) {
+            Ok(now) => now,
+            // It was stopped with all that ran, and is not started again for this.
+            Err(Trouble::NoneRuns | Trouble::Ended | Trouble::Closed) => {
+                return Ok(format!("{} ended: decklog show {} says how", row.row.name, row.short));
+            }
+            Err(trouble) => return Err(trouble.into()),
         };
-        let now = rows.into_iter().next().ok_or_else(|| unexpected("no row came"))?;
         if outcome::is_finished(&now.row) || now.row.runs != row.row.runs || deadline.passed() {
-            return Ok(now);
+            return Ok(ended(&now));
         }
         thread::sleep(PAUSE);
     }
+}
+
+fn row_now(home: &Home, id: &str) -> Result<ShortRow, Trouble> {
+    let request = Request::Show { target: id.to_owned(), at: None };
+    let row = match client::ask(home, &request, IfNone::Fail, Patience::Soon)?.verdict()? {
+        Reply::Rows { rows } => rows.into_iter().next(),
+        _ => None,
+    };
+    row.ok_or_else(|| Trouble::Said(unexpected("no row came")))
 }
 
 /// How a client came to leave.
