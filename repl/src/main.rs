@@ -6,6 +6,7 @@
 //!
 //! A client never touches the log or a job's files: it asks the supervisor (see [`client`]) and shows what it says.
 
+mod attach;
 mod cli;
 mod client;
 mod clock;
@@ -17,6 +18,7 @@ mod process;
 mod progress;
 mod render;
 mod role;
+mod screen;
 mod shell;
 mod surroundings;
 

@@ -219,7 +219,7 @@ fn help_and_version_are_data() {
         assert!(!help.contains("later"), "only what exists is named");
     }
     assert_eq!(instance.ok(&["help", "daemon", "stop"]), instance.ok(&["daemon", "stop", "--help"]));
-    assert!(instance.fails(2, &["attach", "x"]).starts_with("no such verb: 'attach'"));
+    assert!(instance.fails(2, &["merge", "x"]).starts_with("no such verb: 'merge'"));
     assert!(!instance.home().exists());
 }
 

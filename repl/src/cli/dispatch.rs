@@ -12,6 +12,7 @@ Exit codes: 0 it runs or is queued (or --key found it), 1 its program could not 
 
 Examples:
   decklog dispatch --exec 'make && make test'
+  decklog dispatch --tty --attach --exec 'ssh build-server'
   decklog dispatch --name nightly --timeout 2h -- cargo test --workspace
   decklog dispatch --key build-3f2a9c1 --quiet --exec 'make'  (again and again: one session)";
 
@@ -51,6 +52,12 @@ pub(crate) struct Dispatch {
     /// Give it pipes instead of a terminal for its output: faster, but the order of its two streams is lost
     #[arg(long)]
     pub(crate) pipes: bool,
+    /// Give it a full terminal: it can be typed to, with `attach` and `reply`
+    #[arg(long, conflicts_with = "pipes")]
+    pub(crate) tty: bool,
+    /// Attach to it at once; Ctrl-\ d leaves it running
+    #[arg(long, conflicts_with_all = ["quiet", "json"])]
+    pub(crate) attach: bool,
     /// Start it once these have finished; one that fails or is stopped fails it too
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub(crate) after: Vec<String>,

@@ -8,6 +8,7 @@ mod daemon;
 mod dispatch;
 mod look;
 mod setup;
+mod terminal;
 mod values;
 
 use std::ffi::OsString;
@@ -21,6 +22,7 @@ pub(crate) use daemon::{Daemon, DaemonVerb, Logs as DaemonLogs};
 pub(crate) use dispatch::Dispatch;
 pub(crate) use look::{Digest, GroupBy, History, Logs, Ls, Show, Verify, Wait, Why};
 pub(crate) use setup::{Completions, Doctor, Man};
+pub(crate) use terminal::{Attach, Peek, Reply};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -85,6 +87,15 @@ pub(crate) enum Verb {
     /// The events that a session's state rests on
     #[command(after_help = look::WHY_MANUAL)]
     Why(Why),
+    /// What a session is doing, in a few lines
+    #[command(after_help = terminal::PEEK_MANUAL)]
+    Peek(Peek),
+    /// A session's terminal on this one; Ctrl-\ d leaves it
+    #[command(after_help = terminal::ATTACH_MANUAL)]
+    Attach(Attach),
+    /// Type a line to a session
+    #[command(after_help = terminal::REPLY_MANUAL)]
+    Reply(Reply),
     /// A session's output
     #[command(after_help = look::LOGS_MANUAL)]
     Logs(Logs),

@@ -7,6 +7,7 @@ use decklog_protocol::home::Home;
 use decklog_protocol::message::Reply;
 
 use super::connection::{Connection, Received};
+use super::link::Link;
 use super::{ANSWER_WITHIN, LIVES_WITHIN, Patience};
 use crate::console;
 use crate::error::{Failure, Kind};
@@ -138,6 +139,11 @@ impl Answers {
                 }
             }
         }
+    }
+
+    /// The connection, for a talk that goes both ways from here on.
+    pub(crate) fn into_link(self) -> io::Result<Link> {
+        Link::new(self.connection)
     }
 
     /// The process that answers.

@@ -115,6 +115,11 @@ impl Connection {
         }
     }
 
+    /// The socket, and what was read of it already.
+    pub(super) fn into_parts(self) -> (UnixStream, Vec<u8>) {
+        (self.stream, self.buffer)
+    }
+
     /// The process that listens.
     pub(super) fn peer_pid(&self) -> Option<i32> {
         let credentials =

@@ -6,6 +6,7 @@
 mod answers;
 mod connection;
 mod holder;
+mod link;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use connection::Connection;
 pub(crate) use answers::{Answers, Incoming, Trouble, unexpected};
 pub(crate) use connection::{speak_as_shell, speaks_as_shell};
 pub(crate) use holder::holder;
+pub(crate) use link::{Heard, Link};
 pub(crate) use start::start;
 
 /// A supervisor that says nothing for so long does not work.
@@ -116,7 +118,7 @@ pub(crate) fn with_attempts<T>(
 fn is_repeatable(request: &Request) -> bool {
     match request {
         Request::Dispatch(wish) => wish.key.is_some(),
-        Request::Respawn { .. } | Request::Shutdown { .. } => false,
+        Request::Respawn { .. } | Request::Reply { .. } | Request::Shutdown { .. } => false,
         _ => true,
     }
 }

@@ -6,13 +6,15 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use decklog_engine::event::{JobCommand, OutputMode};
 use decklog_engine::raw::Raw;
-use decklog_protocol::message::{DispatchRequest, Reply, Request};
+use decklog_protocol::home::Home;
+use decklog_protocol::message::{DispatchRequest, Reply, Request, ShortRow};
 use decklog_protocol::row::Row;
 use serde::Serialize;
 
 use super::change;
+use crate::attach;
 use crate::cli::Dispatch;
-use crate::client::{self, unexpected};
+use crate::client::{self, Patience, unexpected};
 use crate::console::{self, Console};
 use crate::error::{Failure, Kind};
 use crate::render::{outcome, text};
@@ -21,11 +23,17 @@ use crate::surroundings;
 /// Dispatches a job and says how to follow it.
 pub(super) fn run(args: Dispatch, console: &mut Console) -> Result<u8, Failure> {
     let home = surroundings::home()?;
-    let (quiet, json) = (args.quiet, args.json);
+    let (quiet, json, attaches) = (args.quiet, args.json, args.attach);
+    if attaches {
+        attach::check_terminal("ID")?;
+    }
     let request = Request::Dispatch(wish(args)?);
     let Reply::Dispatched { row, short, existing } = client::ask_one(&home, &request)? else {
         return Err(unexpected("a dispatch was answered with something else"));
     };
+    if attaches && (existing || row.reason.as_ref().is_none_or(|reason| reason.kind != "spawn")) {
+        return attached(&home, &ShortRow { short, row: *row }, existing);
+    }
     let said = if json {
         console.json(&Dispatched { row: &row, existing })
     } else if quiet {
@@ -47,6 +55,28 @@ pub(super) fn run(args: Dispatch, console: &mut Console) -> Result<u8, Failure> 
 /// It could not be said which session was dispatched, and it was all the same.
 fn unsaid(error: io::Error, row: &Row) -> Failure {
     Failure::from(error).hint(format!("{} was dispatched all the same: decklog show {}", row.name, row.id))
+}
+
+/// Attaches to what was dispatched, once it runs.
+fn attached(home: &Home, row: &ShortRow, existing: bool) -> Result<u8, Failure> {
+    let said = screen(&row.row, &row.short, existing);
+    console::note(said.lines().next().unwrap_or_default());
+    let id = row.row.id.clone();
+    if row.row.state == "queued" {
+        let (targets, states) = (vec![id.clone()], vec!["working".into()]);
+        let wait = Request::Wait { targets, any: false, states, through_asks: true };
+        client::ask_one_patiently(home, &wait, Patience::Unlimited)?;
+    }
+    attach::run(home, &id).or_else(|failure| {
+        // It was over before anybody could look.
+        let row = super::show::one(home, id, None)?;
+        if failure.code() != Kind::Refused.code() || !outcome::is_finished(&row.row) {
+            return Err(failure);
+        }
+        console::note(&attach::ended(&row));
+        console::note(&format!("decklog logs {} shows what it printed", row.short));
+        Ok(0)
+    })
 }
 
 /// The row, and whether it was there already.
@@ -93,7 +123,11 @@ fn wish(args: Dispatch) -> Result<DispatchRequest, Failure> {
     }
     Ok(DispatchRequest {
         command,
-        output: if args.pipes { OutputMode::Pipes } else { OutputMode::Pty },
+        output: match (args.pipes, args.tty) {
+            (true, _) => OutputMode::Pipes,
+            (false, true) => OutputMode::Tty,
+            (false, false) => OutputMode::Pty,
+        },
         cwd: surroundings::raw(cwd.as_os_str()),
         environment,
         name: args.name,

@@ -2,6 +2,7 @@
 //!
 //! [`run`] takes the words of a line and returns its exit code; whoever has such a line calls it.
 
+mod attach;
 mod change;
 mod completions;
 mod daemon;
@@ -14,6 +15,8 @@ mod history;
 mod logs;
 mod ls;
 mod man;
+mod peek;
+mod reply;
 mod show;
 mod usage;
 mod verify;
@@ -59,6 +62,9 @@ fn run_verb(verb: Verb, console: &mut Console) -> Result<u8, Failure> {
         Verb::Ls(args) => ls::run(&args, console),
         Verb::Show(args) => show::run(args, console),
         Verb::Why(args) => why::run(args, console),
+        Verb::Peek(args) => peek::run(args, console),
+        Verb::Attach(args) => attach::run(&args, console),
+        Verb::Reply(args) => reply::run(args, console),
         Verb::Logs(args) => logs::run(&args, console),
         Verb::Wait(args) => wait::run(args),
         Verb::Stop(args) => change::stop(args, console),

@@ -12,6 +12,7 @@ pub(crate) mod history;
 pub(crate) mod log;
 pub(crate) mod news;
 pub(crate) mod outcome;
+pub(crate) mod peek;
 pub(crate) mod roster;
 pub(crate) mod show;
 pub(crate) mod style;

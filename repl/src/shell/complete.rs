@@ -450,7 +450,7 @@ mod tests {
     fn verbs_and_the_shells_own_words() {
         assert_eq!(completed("dis"), "dispatch ");
         assert_eq!(completed("decklog veri"), "decklog verify ");
-        assert_eq!(offers("re"), ["respawn", "rename", "restore"]);
+        assert_eq!(offers("re"), ["reply", "respawn", "rename", "restore"]);
         assert_eq!(completed("ex"), "exit ");
         assert_eq!(completed("\\q"), "\\quiet ");
         assert_eq!(offers("daemon sta"), ["start", "status"]);

@@ -129,7 +129,12 @@ impl Guest<'_> {
         }
         let (modes, mut reader, mut offset) = screen(&self.server.run_dir(self.run)).await?;
         out.send(&Frame::Output(modes)).await?;
-        (reader, offset) = send_all(out, reader, offset).await?;
+        // What comes meanwhile is live: a session that never pauses has a screen too.
+        let live_from = offset + SCREEN_BYTES as u64;
+        let mut is_all = false;
+        while !is_all && offset < live_from {
+            (reader, offset, is_all) = send_some(out, reader, offset).await?;
+        }
         out.send(&Frame::message(&Reply::Live)).await?;
         out.flush().await?;
         if controls {
@@ -138,7 +143,8 @@ impl Guest<'_> {
         loop {
             // Whether it had ended is asked before the files are read: then what they hold is all.
             let now = *growth.borrow_and_update();
-            (reader, offset) = send_all(out, reader, offset).await?;
+            // A piece at a time: who types is heard also while more is printed than the client can follow.
+            (reader, offset, is_all) = send_some(out, reader, offset).await?;
             if let Some((columns, rows)) = now.terminal.filter(|now| *now != terminal) {
                 terminal = (columns, rows);
                 out.send(&Frame::message(&Reply::Resized { columns, rows })).await?;
@@ -147,11 +153,12 @@ impl Guest<'_> {
                 out.send(&Frame::message(&Reply::InputRefused)).await?;
             }
             out.flush().await?;
-            if now.ended {
+            if now.ended && is_all {
                 return out.last(&Reply::End).await;
             }
             tokio::select! {
-                changed = growth.changed() => if changed.is_err() {
+                () = std::future::ready(()), if !is_all => {}
+                changed = growth.changed(), if is_all => if changed.is_err() {
                     // Its host is gone: one more look, and that is all.
                     send_all(out, reader, offset).await?;
                     return out.last(&Reply::End).await;
@@ -192,6 +199,32 @@ impl Guest<'_> {
         let clients = clients.len() as u64;
         out.send(&Frame::message(&Reply::Control { yours, clients })).await?;
         Ok(yours)
+    }
+}
+
+/// Sends the next piece of output; whether that was all of it.
+async fn send_some(
+    out: &mut Out,
+    mut reader: OutputReader,
+    offset: u64,
+) -> io::Result<(OutputReader, u64, bool)> {
+    let (reader, read) = tasks::blocking(move || {
+        let mut buffer = vec![0; CHUNK_BYTES];
+        let read = reader.read_at(offset, &mut buffer);
+        (reader, read.map(|chunk| (chunk, buffer)))
+    })
+    .await;
+    match read? {
+        (Chunk::Bytes { len, .. }, mut buffer) => {
+            buffer.truncate(len);
+            out.send(&Frame::Output(buffer)).await?;
+            Ok((reader, offset + len as u64, false))
+        }
+        (Chunk::Dropped { from, to }, _) => {
+            out.send(&Frame::message(&Reply::Dropped { from, to })).await?;
+            Ok((reader, to, false))
+        }
+        (Chunk::End, _) => Ok((reader, offset, true)),
     }
 }
 
