@@ -81,6 +81,12 @@ impl Person {
         self.sees_when(text, |screen| screen.contains(text));
     }
 
+    /// Waits until this was shown, be it for a moment.
+    #[track_caller]
+    fn is_told(&self, text: &str) {
+        self.sees_when(text, |_| self.bytes().windows(text.len()).any(|window| window == text.as_bytes()));
+    }
+
     #[track_caller]
     fn sees_when(&self, what: &str, wanted: impl Fn(&str) -> bool) {
         let mut last = String::new();
@@ -197,23 +203,23 @@ fn of_two_clients_one_watches_until_it_takes_control() {
     let mut first = Person::at(&instance, 80, 24, &["attach", "two"]);
     first.sees("ready");
     let mut second = Person::at(&instance, 60, 20, &["attach", "two"]);
-    second.sees("watching: 80x24, your terminal has 60x20");
+    second.is_told("watching: 80x24, your terminal has 60x20");
     second.types("ignored\r");
-    second.sees("you only watch");
+    second.is_told("you only watch");
     first.types("one\r");
     first.sees("got one");
     second.sees("got one");
     assert!(!first.screen().contains("ignored"));
     second.types(TAKE_CONTROL);
-    second.sees("you control now");
-    first.sees("somebody else controls now");
+    second.is_told("you control now");
+    first.is_told("somebody else controls now");
     second.sees("20 60");
     second.types("two\r");
     first.sees("got two");
     // The first controls again when the second is gone.
     second.types(DETACH);
     assert_eq!(second.ends(), 0);
-    first.sees("you control now");
+    first.is_told("you control now");
     first.types("three\r");
     first.sees("got three");
 }
@@ -252,7 +258,7 @@ fn a_supervisor_that_is_killed_is_replaced_under_the_client() {
     person.types("one\r");
     person.sees("got one");
     instance.kill_supervisor();
-    person.sees("the supervisor was gone, another one goes on");
+    person.is_told("the supervisor was gone, another one goes on");
     person.types("two\r");
     person.sees("got two");
     assert_eq!(person.screen().matches("got one").count(), 1);
@@ -315,9 +321,9 @@ fn a_job_without_a_terminal_is_only_watched() {
         "printf 'one\\ntwo\\n'; while [ ! -e go ]; do sleep 0.02; done; printf 'three\\nfour\\n'; sleep 600",
     );
     let mut person = Person::at(&instance, 60, 12, &["attach", "lines"]);
-    person.sees("watching lines: Ctrl-\\ d detaches");
+    person.is_told("watching lines: Ctrl-\\ d detaches");
     person.types("\x03");
-    person.sees("lines reads no input");
+    person.is_told("lines reads no input");
     fs::write(instance.folder().join("go"), "").unwrap();
     person.sees("one\ntwo\nthree\nfour");
     person.types(DETACH);
