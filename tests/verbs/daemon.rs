@@ -192,3 +192,44 @@ fn a_damaged_log_is_said_and_verified_without_one() {
     assert!(found.json()["firstBad"]["what"].is_string(), "{found:?}");
     assert_eq!(instance.run(&["verify"]).code, 1);
 }
+
+#[test]
+fn whoever_follows_is_told_that_it_was_stopped_and_starts_no_other() {
+    let instance = Instance::new();
+    instance.dispatch_until_told("long");
+    let history = instance.start(&["history", "-f"]);
+    let logs = instance.start(&["logs", "-f", "long"]);
+    let wait = instance.start(&["wait", "long"]);
+    instance.until("all have asked", || {
+        [&history, &logs, &wait].iter().all(|one| waits_for_an_answer(one.pid()))
+    });
+    instance.run(&["daemon", "stop", "--keep-workers"]).code(0);
+    history.end().code(0);
+    for follower in [logs, wait] {
+        let ran = follower.end().code(5);
+        assert!(ran.stderr.contains("the supervisor was stopped meanwhile"), "{ran:?}");
+    }
+    assert_eq!(instance.run(&["daemon", "status"]).code, 5, "nobody started another");
+
+    // A restart is no reason to end.
+    let logs = instance.start(&["logs", "-f", "long"]);
+    let wait = instance.start(&["wait", "long"]);
+    instance.until("one runs", || instance.run(&["daemon", "status"]).code == 0);
+    let before = instance.supervisor();
+    instance.run(&["daemon", "restart"]).code(0);
+    assert_ne!(instance.supervisor(), before);
+    instance.tell("long");
+    assert_eq!(logs.end().code(0).text(), "begins\nends\n");
+    wait.end().code(0);
+}
+
+/// Whether a client has a connection and sleeps: it has asked, and nothing has come yet that it has not read.
+fn waits_for_an_answer(pid: i32) -> bool {
+    let sleeps = std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('S')));
+    let is_socket = |item: std::fs::DirEntry| {
+        std::fs::read_link(item.path()).is_ok_and(|to| to.to_string_lossy().starts_with("socket"))
+    };
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd"));
+    sleeps && open.is_ok_and(|open| open.flatten().any(is_socket))
+}

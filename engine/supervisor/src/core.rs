@@ -43,6 +43,8 @@ pub(crate) struct ToCoreHandle {
     tokens: Arc<AtomicU64>,
     durable: watch::Receiver<Seq>,
     recovered: watch::Receiver<bool>,
+    /// The supervisor ends in good order.
+    closed: watch::Sender<bool>,
 }
 
 impl ToCoreHandle {
@@ -51,12 +53,24 @@ impl ToCoreHandle {
         durable: watch::Receiver<Seq>,
         recovered: watch::Receiver<bool>,
     ) -> Self {
-        Self { sender, answers: Arc::default(), tokens: Arc::new(AtomicU64::new(1)), durable, recovered }
+        Self {
+            sender,
+            answers: Arc::default(),
+            tokens: Arc::new(AtomicU64::new(1)),
+            durable,
+            recovered,
+            closed: watch::Sender::new(false),
+        }
     }
 
     /// Waits until every run of an earlier supervisor was found: before that nobody knows who descends from a worker.
     pub(crate) async fn recovered(&self) {
         let _ = self.recovered.clone().wait_for(|recovered| *recovered).await;
+    }
+
+    /// Waits until the supervisor ends in good order: nothing more is answered then.
+    pub(crate) async fn closed(&self) {
+        let _ = self.closed.subscribe().wait_for(|closed| *closed).await;
     }
 
     /// Asks, and waits for the answer. `None`: the supervisor ends without one. Dropping the future says that nobody
@@ -168,6 +182,7 @@ impl Core {
             let step = self.dispatcher.step(clock::read(), input);
             exit = self.carry_out(step);
         }
+        self.handle.closed.send_replace(true);
         // A snapshot makes the next start quick, however much there was.
         if let Err(error) = self.store.write_snapshot(self.dispatcher.roster()) {
             self.journal.note(format!("no snapshot at the end: {error}"));

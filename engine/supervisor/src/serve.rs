@@ -88,12 +88,20 @@ impl Server {
                 let actor = peer.actor(&hello.via, self.hosting.any_holder(), |pid| self.hosting.holder(pid));
                 if let Request::Attach { target, watch, columns, rows } = request {
                     let terminal = (columns, rows);
-                    drop(self.attach(&mut out, &mut inbox, actor, target, watch, terminal).await);
+                    let attached = tokio::select! {
+                        biased;
+                        attached = self.attach(&mut out, &mut inbox, actor, target, watch, terminal) => attached,
+                        () = self.handle.closed() => out.goodbye().await,
+                    };
+                    drop(attached);
                     return;
                 }
                 tokio::select! {
+                    // An answer that is there is given before it is said that none will be.
+                    biased;
                     answered = self.answer(&mut out, actor, request) => answered,
                     () = inbox.ended() => return,
+                    () = self.handle.closed() => out.goodbye().await,
                 }
             }
             Ok(None) => return,

@@ -158,6 +158,8 @@ enum Next {
     GoOn,
     /// The supervisor is gone.
     Reconnect,
+    /// Somebody stopped the supervisor: it is not for a client to start another.
+    Closed,
     Leave(Left),
 }
 
@@ -207,7 +209,8 @@ impl<'a> Client<'a> {
         loop {
             match next {
                 Next::Leave(left) => return Ok(left),
-                Next::Reconnect => match self.reconnect()? {
+                Next::Closed if !client::comes_back(self.home) => return Ok(Left::Detached),
+                Next::Reconnect | Next::Closed => match self.reconnect()? {
                     Next::GoOn => {}
                     other => {
                         next = other;
@@ -364,7 +367,7 @@ impl<'a> Client<'a> {
             }
             Reply::Warning { text } => self.view.notice(text),
             Reply::End => return Next::Leave(Left::Ended),
-            Reply::Closed => return Next::Reconnect,
+            Reply::Closed => return Next::Closed,
             _ => {}
         }
         Next::GoOn

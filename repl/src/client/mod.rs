@@ -12,6 +12,7 @@ mod start;
 mod tests;
 
 use std::io;
+use std::thread;
 use std::time::Duration;
 
 use decklog_protocol::home::Home;
@@ -34,6 +35,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 1
 const LIVES_WITHIN: Duration = Duration::from_millis(ANSWER_WITHIN.as_secs() * 500);
 /// A request that is harmless to repeat is, when the supervisor ends before it answers.
 const ATTEMPTS: u32 = 3;
+/// A supervisor that is restarted is there again within this.
+const BACK_WITHIN: Duration = Duration::from_secs(3);
+const BACK_PAUSE: Duration = Duration::from_millis(20);
 /// What killing a supervisor does: for a hint.
 const ENDS_IT: &str = "ends it; workers and jobs go on, and the next verb starts another";
 
@@ -112,6 +116,18 @@ pub(crate) fn with_attempts<T>(
             result => return result.map_err(Failure::from),
         }
     }
+}
+
+/// Whether another supervisor takes the place of one that ended in good order, as in a restart. Starts none.
+pub(crate) fn comes_back(home: &Home) -> bool {
+    let deadline = Deadline::after(BACK_WITHIN);
+    while !deadline.passed() {
+        if Connection::open(&home.socket()).is_ok() {
+            return true;
+        }
+        thread::sleep(BACK_PAUSE);
+    }
+    false
 }
 
 /// Whether asking twice has the effect of asking once.

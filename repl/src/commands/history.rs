@@ -52,7 +52,9 @@ pub(super) fn run(args: History, console: &mut Console) -> Result<u8, Failure> {
                 printed?;
                 break;
             }
-            Err(Trouble::Ended) if args.follow && restarts < RESTARTS => {
+            // Somebody stopped it: there is nothing more to follow.
+            Err(Trouble::Closed) if args.follow && !client::comes_back(&home) => break,
+            Err(Trouble::Ended | Trouble::Closed) if args.follow && restarts < RESTARTS => {
                 restarts += 1;
                 go_on_after(&mut request, last_seq);
             }
@@ -84,7 +86,7 @@ fn print_all(
                 }
             }
             Some(Incoming::Reply(Reply::Live)) => live = true,
-            Some(Incoming::Reply(Reply::Closed)) if follow => return Ok(Ok(())),
+            Some(Incoming::Reply(Reply::Closed)) if follow => return Err(Trouble::Closed),
             Some(_) => return Ok(Err(unexpected("something else came amid records"))),
         }
         if live && let Err(error) = console.flush() {

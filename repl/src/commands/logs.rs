@@ -37,8 +37,9 @@ pub(super) fn run(args: &Logs, console: &mut Console) -> Result<u8, Failure> {
                 printed?;
                 return Ok(0);
             }
+            Err(Trouble::Closed) if !client::comes_back(&home) => return Err(Trouble::Closed.into()),
             // The next supervisor goes on where this one went away: with the same run, at the next byte.
-            Err(Trouble::Ended) if restarts < RESTARTS => {
+            Err(Trouble::Ended | Trouble::Closed) if restarts < RESTARTS => {
                 restarts = if printer.begun == before { restarts + 1 } else { 0 };
                 if let (Some((begun, next)), Request::Logs { run, from, .. }) = (printer.begun, &mut request)
                 {

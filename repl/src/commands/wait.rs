@@ -78,6 +78,7 @@ fn ask(home: &Home, request: &Request, patience: Patience) -> Result<(Reached, V
             client::ask(home, request, IfNone::Start, patience).and_then(|mut answers| answers.verdict());
         match verdict {
             Ok(Reply::Waited { reached, rows }) => return Ok((reached, rows)),
+            Ok(Reply::Closed) if client::comes_back(home) => {}
             Ok(Reply::Closed) => return Err(Trouble::Closed.into()),
             Ok(_) => return Err(unexpected("a wait was answered with something else")),
             Err(Trouble::Ended) if restarts < RESTARTS => restarts += 1,

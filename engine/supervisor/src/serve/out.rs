@@ -18,11 +18,13 @@ const QUEUE_FRAMES: usize = 64;
 pub(super) struct Out {
     writer: OwnedWriteHalf,
     gathered: Vec<u8>,
+    /// A write was begun and has not ended: what is out may be a part of a frame.
+    is_writing: bool,
 }
 
 impl Out {
     pub(super) fn new(writer: OwnedWriteHalf) -> Self {
-        Self { writer, gathered: Vec::new() }
+        Self { writer, gathered: Vec::new(), is_writing: false }
     }
 
     /// Gathers a frame; what is gathered goes out once there is enough of it, or with [`Self::flush`].
@@ -32,7 +34,9 @@ impl Out {
     }
 
     pub(super) async fn flush(&mut self) -> io::Result<()> {
+        self.is_writing = true;
         self.writer.write_all(&self.gathered).await?;
+        self.is_writing = false;
         self.gathered.clear();
         self.gathered.shrink_to(GATHERED_BYTES);
         Ok(())
@@ -53,6 +57,15 @@ impl Out {
     pub(super) async fn closing(&mut self) -> io::Result<()> {
         let hints = vec!["try again: the next supervisor starts by itself".into()];
         self.last(&Reply::Failed { text: "the supervisor ends".into(), hints }).await
+    }
+
+    /// Says that the supervisor ends in good order, to a client that is amid an answer.
+    pub(super) async fn goodbye(&mut self) -> io::Result<()> {
+        if self.is_writing {
+            // Nothing that could be said now would be understood.
+            return Ok(());
+        }
+        self.last(&Reply::Closed).await
     }
 
     /// Sends what blocking work gives, as it gives it. The work ends early once the client is gone.
