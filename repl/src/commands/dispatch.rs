@@ -23,7 +23,7 @@ use crate::surroundings;
 /// Dispatches a job and says how to follow it.
 pub(super) fn run(args: Dispatch, console: &mut Console) -> Result<u8, Failure> {
     let home = surroundings::home()?;
-    let (quiet, json, attaches) = (args.quiet, args.json, args.attach);
+    let (quiet, json, attaches, tty) = (args.quiet, args.json, args.attach, args.tty);
     if attaches {
         attach::check_terminal("ID")?;
     }
@@ -39,7 +39,7 @@ pub(super) fn run(args: Dispatch, console: &mut Console) -> Result<u8, Failure> 
     } else if quiet {
         console.line(&row.id)
     } else {
-        console.screen(&screen(&row, &short, existing))
+        console.screen(&screen(&row, &short, existing, tty))
     };
     said.and_then(|()| console.flush()).map_err(|error| unsaid(error, &row))?;
     let not_started = row.reason.as_ref().filter(|reason| !existing && reason.kind == "spawn");
@@ -59,7 +59,7 @@ fn unsaid(error: io::Error, row: &Row) -> Failure {
 
 /// Attaches to what was dispatched, once it runs.
 fn attached(home: &Home, row: &ShortRow, existing: bool) -> Result<u8, Failure> {
-    let said = screen(&row.row, &row.short, existing);
+    let said = screen(&row.row, &row.short, existing, false);
     console::note(said.lines().next().unwrap_or_default());
     let id = row.row.id.clone();
     if row.row.state == "queued" {
@@ -166,7 +166,8 @@ fn nothing_to_run(prompt: bool) -> Failure {
         .hint("decklog dispatch -- PROG ARG.. runs a program without a shell")
 }
 
-fn screen(row: &Row, short: &str, existing: bool) -> String {
+/// What was dispatched, and how to go on with it. `tty`: it can be typed to.
+fn screen(row: &Row, short: &str, existing: bool, tty: bool) -> String {
     let name = text::shown(&row.name);
     let word = match row.state.as_str() {
         _ if existing => "exists",
@@ -183,10 +184,17 @@ fn screen(row: &Row, short: &str, existing: bool) -> String {
         "queued" => format!(" · {}", outcome::waits_for(row)),
         _ => String::new(),
     };
-    let follow = format!("decklog logs -f {short}");
-    let stop = format!("decklog stop {short}");
-    let width = follow.len();
-    format!("{word} {short} · {name}{beside}\n  {follow}   follow its output\n  {stop:width$}   stop it\n")
+    let mut said = format!("{word} {short} · {name}{beside}\n");
+    let attach = tty.then_some(("attach", "type to it"));
+    for (verb, what) in attach.into_iter().chain([("logs -f", "follow its output"), ("stop", "stop it")]) {
+        // As wide as the longest verb.
+        said.push_str(&format!(
+            "  decklog {:width$}   {what}\n",
+            format!("{verb} {short}"),
+            width = 8 + short.len()
+        ));
+    }
+    said
 }
 
 #[cfg(test)]
@@ -199,8 +207,14 @@ mod tests {
     #[test]
     fn what_follows_a_dispatch() {
         let row = job("7c5dcf5d", "flaky-test-fix", "working", 0);
-        insta::assert_snapshot!(screen(&row, "7c5dcf5d", false), @"
+        insta::assert_snapshot!(screen(&row, "7c5dcf5d", false, false), @"
         dispatched 7c5dcf5d · flaky-test-fix
+          decklog logs -f 7c5dcf5d   follow its output
+          decklog stop 7c5dcf5d      stop it
+        ");
+        insta::assert_snapshot!(screen(&row, "7c5dcf5d", false, true), @"
+        dispatched 7c5dcf5d · flaky-test-fix
+          decklog attach 7c5dcf5d    type to it
           decklog logs -f 7c5dcf5d   follow its output
           decklog stop 7c5dcf5d      stop it
         ");
@@ -209,12 +223,12 @@ mod tests {
             state: "queued".into(),
             ..row.clone()
         };
-        insta::assert_snapshot!(screen(&queued, "7c5dcf5d", false).lines().next().unwrap(), @"queued 7c5dcf5d · flaky-test-fix · waits for a free slot");
-        insta::assert_snapshot!(screen(&row, "7c5dcf5d", true).lines().next().unwrap(), @"exists 7c5dcf5d · flaky-test-fix · working");
+        insta::assert_snapshot!(screen(&queued, "7c5dcf5d", false, false).lines().next().unwrap(), @"queued 7c5dcf5d · flaky-test-fix · waits for a free slot");
+        insta::assert_snapshot!(screen(&row, "7c5dcf5d", true, false).lines().next().unwrap(), @"exists 7c5dcf5d · flaky-test-fix · working");
         let reason =
             Reason { kind: "spawn".into(), text: "no such file".into(), by: "worker".into(), seq: 3 };
         let failed = Row { reason: Some(reason), state: "failed".into(), ..row };
-        insta::assert_snapshot!(screen(&failed, "7c5dcf5d", false), @"failed 7c5dcf5d · flaky-test-fix");
+        insta::assert_snapshot!(screen(&failed, "7c5dcf5d", false, false), @"failed 7c5dcf5d · flaky-test-fix");
     }
 
     #[test]
