@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """decklog beside pueue and tmux: one run, one machine, rounds in which they take turns.
 
-    cargo build --release && benches/peers.py            # about 4 minutes
-    benches/peers.py --quick                             # about 30 s: does it work, not how fast
-    benches/peers.py --pueue DIR --pueue-tasks 10000     # minutes more: pueue rewrites its state at every change
+    cargo build --release --workspace && benches/peers.py     # about 6 minutes
+    benches/peers.py --quick                                  # about 30 s: does it work, not how fast
+    benches/peers.py --pueue DIR --large 1000 10000 100000    # rosters of these sizes; pueue's last is 10,000
 
 Everything runs in a private folder (below --folder, else TMPDIR) with private homes and sockets, and is ended by its
 process number. A peer that is not found is left out of the table. Python's standard library is all it needs.
@@ -28,6 +28,8 @@ from concurrent.futures import ThreadPoolExecutor
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CLIENTS_AT_ONCE = 8
 POLL = 0.002
+# With more each of its commands takes seconds.
+PUEUE_TASKS_MOST = 10_000
 
 
 def main():
@@ -43,7 +45,7 @@ def main():
             peers.append(peer)
             peer.start()
         if not peers or not isinstance(peers[0], Decklog):
-            sys.exit("decklog itself is not there: cargo build --release, or --decklog PATH")
+            sys.exit("decklog itself is not there: cargo build --release --workspace, or --decklog PATH --fill PATH")
         measure(peers, options)
     finally:
         for peer in peers:
@@ -55,19 +57,19 @@ def main():
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--decklog", default=os.path.join(REPOSITORY, "target/release/decklog"), metavar="PATH")
+    parser.add_argument("--fill", default=os.path.join(REPOSITORY, "target/release/fill"), metavar="PATH")
     parser.add_argument("--pueue", metavar="DIR", help="where pueue and pueued are, if not on PATH")
     parser.add_argument("--folder", metavar="DIR", help="a folder on a real disk for everything that is written")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--each", type=int, default=20, help="commands of each peer a round")
-    parser.add_argument("--sessions", type=int, default=10_000, help="decklog's roster when it is large")
-    parser.add_argument("--pueue-tasks", type=int, default=1_000, help="pueue's list when it is large")
+    parser.add_argument("--large", type=int, nargs="*", default=[1_000, 10_000], help="rows of finished jobs")
     parser.add_argument("--live", type=int, default=100, help="running jobs when the supervisor is killed")
     parser.add_argument("--at-once", type=int, default=200)
     parser.add_argument("--megabytes", type=int, default=1_000, help="output of one job")
     parser.add_argument("--quick", action="store_true", help="small numbers: shows that it works")
     options = parser.parse_args()
     if options.quick:
-        options.rounds, options.each, options.sessions, options.pueue_tasks = 2, 4, 200, 50
+        options.rounds, options.each, options.large = 2, 4, [200]
         options.live, options.at_once, options.megabytes = 10, 20, 20
     return options
 
@@ -86,14 +88,16 @@ def measure(peers, options):
     queued(peers, options, table)
     output(peers, options, table)
 
-    for peer in peers:
-        peer.fill(options)
-    large = ", ".join(f"{peer.name} {peer.size(options):,}" for peer in peers if peer.size(options))
-    dispatching(peers, options, table, large)
-    listing(peers, options, table, large)
-    memory(peers, table, large)
-    disk([peer for peer in peers if peer.size(options)], options, table)
-    killed([peer for peer in peers if peer.size(options)], options, table, large)
+    for size in options.large:
+        options.sessions, options.pueue_tasks = size, min(size, PUEUE_TASKS_MOST)
+        for peer in peers:
+            peer.fill(options)
+        large = ", ".join(f"{peer.name} {peer.size(options):,}" for peer in peers if peer.size(options))
+        dispatching(peers, options, table, large)
+        listing(peers, options, table, large)
+        memory(peers, table, large)
+        disk([peer for peer in peers if peer.size(options)], options, table)
+        killed([peer for peer in peers if peer.size(options)], options, table, large)
     table.print()
 
 
@@ -244,7 +248,7 @@ def disk(peers, options, table):
         stats = [os.stat(os.path.join(top, name), follow_symlinks=False)
                  for top, folders, files in os.walk(peer.state) for name in [*folders, *files]]
         amounts[peer.name] = sum(stat.st_blocks for stat in stats) / 2 / peer.size(options)
-    table.amounts("disk, KiB for each row of the large list", amounts)
+    table.amounts(f"disk, KiB for each row of {options.sessions:,} (decklog: its log alone)", amounts)
 
 
 def listing(peers, options, table, size):
@@ -317,12 +321,13 @@ class Decklog(Peer):
 
     @classmethod
     def found(cls, options, folder):
-        program = os.path.abspath(options.decklog)
-        return cls(folder, program) if os.access(program, os.X_OK) else None
+        program, tool = os.path.abspath(options.decklog), os.path.abspath(options.fill)
+        return cls(folder, program, tool) if all(os.access(path, os.X_OK) for path in (program, tool)) else None
 
-    def __init__(self, folder, program):
+    def __init__(self, folder, program, tool):
         super().__init__(folder)
         self.client = [program]
+        self.tool = tool
         self.state = os.path.join(folder, "home")
         self.environment["DECKLOG_HOME"] = self.state
 
@@ -356,10 +361,16 @@ class Decklog(Peer):
         return options.sessions
 
     def fill(self, options):
-        missing = options.sessions - self.status()["sessions"]["total"]
-        with ThreadPoolExecutor(CLIENTS_AT_ONCE) as pool:
-            list(pool.map(lambda _: command_ms(self, self.run("true")), range(missing)))
-        self.settle()
+        """A fresh instance whose log says that so many ran: see benches/src/bin/fill.rs."""
+        self.end()
+        self.state = os.path.join(self.folder, f"home-{options.sessions}")
+        self.environment["DECKLOG_HOME"] = self.state
+        subprocess.run([self.tool, self.state, str(options.sessions)], check=True, capture_output=True)
+        # The first start reads all of it, and leaves a snapshot: as one that has run for long would have done.
+        for _ in range(2):
+            self.output("daemon", "start")
+            self.output("daemon", "stop")
+        self.output("daemon", "start")
 
     def list_text(self):
         return [*self.client, "ls"]
@@ -454,9 +465,22 @@ class Pueue(Peer):
         return options.pueue_tasks
 
     def fill(self, options):
-        for _ in range(options.pueue_tasks - len(self.statuses())):
-            command_ms(self, self.run("true"))
+        """Adding so many one by one takes minutes, for each addition writes them all: its state is multiplied instead."""
+        command_ms(self, self.run("true"))
         self.settle()
+        self.process.terminate()
+        self.process.wait()
+        path = os.path.join(self.state, "state.json")
+        with open(path) as file:
+            state = json.load(file)
+        done = next(task for task in state["tasks"].values() if "Done" in task["status"])
+        state["tasks"] = {str(number): {**done, "id": number} for number in range(options.pueue_tasks)}
+        with open(path, "w") as file:
+            json.dump(state, file)
+        self.process = subprocess.Popen(self.command, env=self.environment, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
+        wait_until(lambda: ends_well(self, "status"))
+        self.output("start")
 
     def list_text(self):
         return [*self.client, "status"]
