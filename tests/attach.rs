@@ -415,3 +415,21 @@ fn without_a_terminal_nothing_is_done() {
     assert!(said.contains("decklog logs -f job") && said.contains("decklog reply job TEXT"), "{said}");
     instance.fails(2, &["dispatch", "--tty", "--pipes", "--exec", "true"]);
 }
+
+/// The size is the worker's to say, and a new supervisor has not heard it yet when the first client comes.
+#[test]
+fn a_new_supervisor_knows_the_size_of_the_terminal_before_it_shows_it() {
+    let instance = Instance::new();
+    instance.ok(&["dispatch", "--tty", "--quiet", "--name", "wide", "--exec", "cat"]);
+    let mut person = Person::at(&instance, 117, 33, &["attach", "wide"]);
+    person.types("here\r");
+    person.sees("here");
+    instance.until("it has the size", || instance.json(&["peek", "wide", "--json"])["columns"] == 117);
+    person.types(DETACH);
+    assert_eq!(person.ends(), 0);
+    for _ in 0..10 {
+        instance.kill_supervisor();
+        let peeked = instance.json(&["peek", "wide", "--json"]);
+        assert_eq!((&peeked["columns"], &peeked["rows"]), (&117.into(), &33.into()), "{peeked:#}");
+    }
+}

@@ -32,12 +32,12 @@ fn what_ended_while_nobody_watched_has_its_true_code_time_and_output() {
         codes.iter().map(|code| instance.exec(&waits_for(&soon, &format!("exit {code}")))).collect();
     let signalled = instance.exec(&waits_for(&soon, "kill -SEGV $$"));
     let goes_on = instance.exec(&waits_for(&late, "exit 3"));
-    let shells: Vec<i64> =
-        ended.iter().chain([&signalled]).map(|id| number(&instance.row(id), "pid")).collect();
+    let exit_file = |id: &String| instance.home().join("jobs").join(id).join("1/exit");
 
     instance.kill_supervisor();
     fs::write(&soon, "").unwrap();
-    until("the jobs have ended", || shells.iter().all(|pid| !is_running(*pid as i32)));
+    // A worker looks at the clock when it has seen the end, which is a moment after it.
+    until("the ends are written down", || ended.iter().chain([&signalled]).all(|id| exit_file(id).exists()));
     let back_at = jiff::Timestamp::now().as_millisecond();
 
     let finished = |id: &str| instance.row_when(id, "its end is known", |row| row["process"] == "exited");
@@ -135,9 +135,13 @@ fn output_that_is_missing_is_said_to_be_missing() {
     let mut segments = fs::read_dir(run).unwrap().flatten().map(|item| item.path());
     let segment = segments.find(|path| path.to_string_lossy().contains("out.")).unwrap();
     fs::OpenOptions::new().write(true).open(segment).unwrap().set_len(1000).unwrap();
-    let ran = instance.run(&["logs", &id]).code(0);
+    let ran = instance.run(&["logs", "--raw", &id]).code(0);
     assert_eq!(ran.stdout.len(), 1000);
     assert!(ran.stderr.contains("not kept"), "{ran:?}");
+    // Where it is read by a person, or as text, it stands where it is missing, on a line of its own.
+    let text = instance.run(&["logs", &id]).code(0).text();
+    assert!(text.ends_with(" of output from byte 1000 on were not kept\n"), "{text}");
+    assert!(text.contains("\n… "), "{text}");
 }
 
 /// Dispatches all the time while the supervisor is killed all the time.

@@ -381,7 +381,15 @@ fn check_name(roster: &Roster, name: &str, but: Option<SessionId>) -> Result<(),
             ),
             hints: Vec::from([
                 "choose another name".into(),
-                format!("decklog rename {} NAME frees this one", holder.id.prefix(SessionId::SHORTEST_SHOWN)),
+                if holder.is_live() {
+                    let short = holder.id.prefix(SessionId::SHORTEST_SHOWN);
+                    format!("decklog rename {short} NAME frees this one")
+                } else {
+                    format!(
+                        "it is {}: decklog rm {name} frees the name, respawn {name} runs it again",
+                        holder.state()
+                    )
+                },
             ]),
         }),
         _ => Ok(()),

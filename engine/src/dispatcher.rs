@@ -34,7 +34,7 @@ use crate::settle::settle;
 use crate::time::Time;
 use crate::timers;
 
-pub use answers::{Answer, Reached, Shown, Unresolved, fold, resolve};
+pub use answers::{Answer, LeftOut, Reached, Shown, Unresolved, fold, resolve};
 pub use io::{Effect, Input, Launch, Look, ShutdownMode, Token};
 pub use recovery::Boot;
 pub use waits::{WaitFor, WaitGoal};
@@ -260,7 +260,7 @@ impl Dispatcher {
             |id: &SessionId| Some(self.roster.get(*id)?.open_deliveries().next_back()?.reply_id);
         let wanted = match (command, ids.first().and_then(latest_reply)) {
             (Command::Reply { .. }, Some(reply_id)) => WaitFor::Delivered { reply_id },
-            _ => WaitFor::Settled { notes },
+            _ => WaitFor::Settled { notes, started: matches!(command, Command::Respawn { .. }) },
         };
         self.waits.add(token, ids, wanted);
     }

@@ -148,6 +148,11 @@ impl Roster {
         self.index.slot_queue.iter().map(|(_, slot)| &self.sessions[*slot as usize])
     }
 
+    /// The sessions that wait to be started, whatever they wait for.
+    pub fn queued(&self) -> impl Iterator<Item = &Arc<Session>> {
+        self.listed().filter(|session| session.wake.is_some() && !session.is_live())
+    }
+
     /// The queued sessions that wait for other sessions, oldest first.
     pub fn waiting_for_others(&self) -> impl Iterator<Item = &Arc<Session>> {
         self.index.after.iter().map(|slot| &self.sessions[*slot as usize])

@@ -64,7 +64,7 @@ fn what_runs_is_recorded_and_it_recovers_by_itself() {
         (number(&exited[0]["data"], "outputEnd"), number(&exited[0]["data"], "outputDropped"));
     assert_eq!(end, 3_000_000 + "begins\n".len() as i64);
     assert!(dropped > 2_000_000, "{exited:#}");
-    let logs = instance.run(&["logs", "loud"]).code(0);
+    let logs = instance.run(&["logs", "--raw", "loud"]).code(0);
     assert_eq!(logs.stdout.len() as i64, end - dropped);
     assert!(logs.stderr.contains("were not kept"), "{logs:?}");
     whole(&instance);

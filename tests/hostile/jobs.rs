@@ -75,7 +75,7 @@ fn a_flood_is_bounded_and_what_is_missing_is_said() {
     assert_eq!(number(&exited[0]["data"], "outputEnd"), printed, "{exited:#}");
     let dropped = number(&exited[0]["data"], "outputDropped");
     assert!(printed - dropped <= KEPT as i64, "{exited:#}");
-    let logs = instance.run(&["logs", &id]).code(0);
+    let logs = instance.run(&["logs", "--raw", &id]).code(0);
     assert_eq!(logs.stdout.len() as i64, printed - dropped);
     assert!(logs.stdout.ends_with(b"\nlast line\n"));
     assert!(logs.stderr.contains("were not kept"), "{}", logs.stderr);

@@ -116,3 +116,27 @@ fn what_runs_inside_a_session_cannot_approve_itself() {
     assert!(said.contains("no-self-approval") && said.contains("rm 4") && said.ends_with("ls 0\n"), "{said}");
     assert_eq!(instance.row("victim")["state"], "working");
 }
+
+#[test]
+fn a_run_that_cannot_be_started_again_is_told_as_such() {
+    let instance = Instance::new();
+    let folder = instance.folder().join("gone");
+    std::fs::create_dir(&folder).unwrap();
+    instance.ok(&[
+        "dispatch",
+        "--quiet",
+        "--name",
+        "it",
+        "--cwd",
+        folder.to_str().unwrap(),
+        "--exec",
+        "true",
+    ]);
+    instance.run(&["wait", "it"]).code(0);
+    std::fs::remove_dir(&folder).unwrap();
+    let ran = instance.run(&["respawn", "it"]).code(1);
+    assert!(ran.text().contains("run 2 · failed") && ran.stderr.contains("could not be started"), "{ran:?}");
+    // There is no output line of a run that printed nothing.
+    assert!(!instance.ok(&["why", "it"]).contains("output line"));
+    assert!(!instance.ok(&["show", "it"]).contains("last line"));
+}

@@ -323,8 +323,8 @@ pub enum Reply {
     Roster {
         /// The rows, oldest dispatch first.
         rows: Vec<ShortRow>,
-        /// How many finished rows besides were left out.
-        left_out: u64,
+        /// What was left out besides.
+        left_out: LeftOut,
     },
     /// How far a reply came.
     Delivered {
@@ -457,6 +457,16 @@ pub struct ShortRow {
     pub row: Row,
 }
 
+/// Rows of what has finished that a list leaves out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LeftOut {
+    /// How many.
+    pub finished: u64,
+    /// How many of them failed.
+    pub failed: u64,
+}
+
 /// How a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -559,6 +569,9 @@ pub struct SessionCounts {
     pub live: u64,
     /// With an open ask.
     pub blocked: u64,
+    /// That wait to be started.
+    #[serde(default)]
+    pub queued: u64,
 }
 
 /// How the log is.

@@ -54,6 +54,10 @@ pub struct Row {
     pub parent: Option<String>,
     #[serde(default)]
     pub timeout_ms: Option<u64>,
+    #[serde(default)]
+    pub priority: i32,
+    #[serde(default)]
+    pub key: Option<String>,
     pub after: Vec<String>,
     pub pull_requests: Vec<String>,
     pub input_tokens: Option<u64>,
@@ -194,6 +198,8 @@ impl Row {
             group: session.group.clone(),
             parent: dispatched.parent.map(|parent| parent.to_string()),
             timeout_ms: dispatched.timeout_ms,
+            priority: dispatched.priority,
+            key: dispatched.key.clone(),
             after: dispatched.after.iter().map(ToString::to_string).collect(),
             pull_requests: Vec::new(),
             input_tokens: None,

@@ -27,6 +27,15 @@ impl Shown {
     }
 }
 
+/// Rows of what has finished that a list leaves out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// How many.
+    pub finished: usize,
+    /// How many of them failed.
+    pub failed: usize,
+}
+
 /// What a client is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
@@ -52,8 +61,8 @@ pub enum Answer {
     Roster {
         /// The sessions, oldest dispatch first.
         sessions: Vec<Shown>,
-        /// How many finished ones besides were left out.
-        left_out: usize,
+        /// What was left out besides.
+        left_out: LeftOut,
     },
     /// These sessions.
     Sessions {
@@ -68,6 +77,8 @@ pub enum Answer {
         live: usize,
         /// With an open ask.
         blocked: usize,
+        /// That wait to be started.
+        queued: usize,
     },
     /// How far a reply came.
     Delivered {
@@ -129,14 +140,15 @@ impl Dispatcher {
                 let conversations =
                     self.roster.live().filter(|session| session.kind() == SessionKind::Conversation);
                 let blocked = conversations.filter(|session| session.state() == State::Blocked).count();
-                return self.answer(token, Answer::Counts { listed, live, blocked });
+                let queued = self.roster.queued().count();
+                return self.answer(token, Answer::Counts { listed, live, blocked, queued });
             }
         };
         self.answer(token, Answer::Sessions { sessions });
     }
 
-    /// The rows of the roster, less all but the newest finished ones; and how many that leaves out.
-    fn listed(&self, finished_most: Option<usize>) -> (Vec<Shown>, usize) {
+    /// The rows of the roster, less all but the newest finished ones; and what that leaves out.
+    fn listed(&self, finished_most: Option<usize>) -> (Vec<Shown>, LeftOut) {
         let mut sessions: Vec<&Arc<Session>> = self.roster.listed().collect();
         let left_out = fold(&mut sessions, |session| session, finished_most);
         (sessions.into_iter().map(|session| Shown::of(&self.roster, session)).collect(), left_out)
@@ -148,22 +160,25 @@ impl Dispatcher {
     }
 }
 
-/// Takes out all but the newest of those that have finished and are not pinned; how many that were.
+/// Takes out all but the newest of those that have finished and are not pinned; and counts them.
 pub fn fold<T>(
     sessions: &mut Vec<T>,
     session: impl Fn(&T) -> &Session,
     finished_most: Option<usize>,
-) -> usize {
+) -> LeftOut {
     let folds = |session: &Session| session.state().is_finished() && !session.pinned;
     let age = |session: &Session| (session.finished_at().unwrap_or(session.updated.at), session.created.seq);
     let mut ages: Vec<_> = sessions.iter().map(&session).filter(|one| folds(one)).map(age).collect();
-    let left_out = ages.len().saturating_sub(finished_most.unwrap_or(usize::MAX));
-    if left_out > 0 {
+    let finished = ages.len().saturating_sub(finished_most.unwrap_or(usize::MAX));
+    let mut left_out = LeftOut { finished, failed: 0 };
+    if finished > 0 {
         ages.sort_unstable();
-        let first_that_stays = ages.get(left_out);
+        let first_that_stays = ages.get(finished);
         sessions.retain(|one| {
             let one = session(one);
-            !folds(one) || first_that_stays.is_some_and(|first| age(one) >= *first)
+            let stays = !folds(one) || first_that_stays.is_some_and(|first| age(one) >= *first);
+            left_out.failed += usize::from(!stays && one.state() == State::Failed);
+            stays
         });
     }
     left_out

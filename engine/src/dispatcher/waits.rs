@@ -21,6 +21,8 @@ pub enum WaitFor {
     Settled {
         /// What held already.
         notes: Vec<String>,
+        /// A run was to be started: it runs, or it is known that it does not.
+        started: bool,
     },
     /// The reply that it gave has arrived, or it is known that it will not, or that nobody can say.
     Delivered {
@@ -116,8 +118,11 @@ fn is_over(roster: &Roster, wait: &Wait, sessions: &[Arc<Session>]) -> Option<(O
             };
             Some((gate, Answer::Dispatched { session: Shown::of(roster, session), existing: false }))
         }
-        WaitFor::Settled { notes } => {
-            let settled = sessions.iter().all(|session| session.stop.is_none() || !session.is_live());
+        WaitFor::Settled { notes, started } => {
+            let ended = |session: &Session| session.stop.is_none() || !session.is_live();
+            let settled = sessions
+                .iter()
+                .all(|session| ended(session) && (!started || session.process != Process::Starting));
             settled.then(|| (None, Answer::Done { sessions: shown(roster, sessions), notes: notes.clone() }))
         }
         WaitFor::Delivered { reply_id } => {

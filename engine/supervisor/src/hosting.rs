@@ -32,6 +32,9 @@ use crate::tasks;
 const TOLD_TRIES: u32 = 500;
 const TOLD_PAUSE: Duration = Duration::from_millis(2);
 
+/// A worker that lives says what it knows within this.
+const HEARD_WITHIN: Duration = Duration::from_secs(2);
+
 /// Every worker of this supervisor.
 #[derive(Clone)]
 pub(crate) struct Hosting {
@@ -113,7 +116,9 @@ pub(crate) struct Growth {
     pub(crate) end: u64,
     /// The run has ended and the files are final.
     pub(crate) ended: bool,
-    /// Width and height of its terminal, once that is known and if it has one.
+    /// Its worker has said what it knows.
+    pub(crate) known: bool,
+    /// Width and height of its terminal, if it has one; from its worker.
     pub(crate) terminal: Option<(u16, u16)>,
     /// How often the worker refused what was typed.
     pub(crate) refused: u64,
@@ -259,9 +264,13 @@ impl Hosting {
         self.order(run, Order::Resize { columns, rows });
     }
 
-    /// Width and height of a run's terminal, where they are known.
-    pub(crate) fn terminal(&self, run: RunKey) -> Option<(u16, u16)> {
-        self.table().hosts.get(&run).and_then(|host| host.growth.borrow().terminal)
+    /// Width and height of a run's terminal, once its worker has said them; `None` if it has none or has ended. Soon
+    /// after a supervisor began its workers have not been heard yet; one that is stuck is not waited for.
+    pub(crate) async fn terminal(&self, run: RunKey) -> Option<(u16, u16)> {
+        let mut growth = self.table().hosts.get(&run)?.growth.clone();
+        let heard = growth.wait_for(|growth| growth.known || growth.ended);
+        let heard = tokio::time::timeout(HEARD_WITHIN, heard).await;
+        heard.ok()?.ok()?.terminal
     }
 
     /// Removes what a session printed, and its environment. It has ended, and the log says that this is to be done.

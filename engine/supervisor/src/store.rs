@@ -25,6 +25,8 @@ pub(crate) enum StoreError {
     Decode { seq: Seq, source: codec::DecodeError },
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    #[error("record {seq} is not there yet: the last is {last}")]
+    NotYet { seq: Seq, last: Seq },
 }
 
 /// A record as the log keeps it.
@@ -147,6 +149,12 @@ impl Store {
 
     /// The roster as it was at a moment.
     pub(crate) fn at(&self, moment: Moment, now: Time) -> Result<Past, StoreError> {
+        let last = self.reader.head().seq;
+        if let Moment::Seq(seq) = moment
+            && seq > last
+        {
+            return Err(StoreError::NotYet { seq, last });
+        }
         let through = self.seq_at(moment)?;
         let Recovered { roster, .. } = self.fold_through(through)?;
         let last_at = roster.fleet().last_at;

@@ -53,7 +53,7 @@ pub(crate) struct Ls {
     #[arg(default_value_t, hide_default_value = true, hide_possible_values = true)]
     pub(crate) group_by: GroupBy,
     /// As it was at that TIME: `2h` (ago), `yesterday 09:00`, RFC 3339, `seq:1234`
-    #[arg(long, value_name = "TIME", value_parser = values::time, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = values::past, allow_hyphen_values = true)]
     pub(crate) at: Option<Moment>,
     /// Print it again whenever it changes; on a terminal it is repainted until `q`
     #[arg(long, conflicts_with = "at")]
@@ -78,7 +78,7 @@ pub(crate) struct Show {
     #[arg(value_name = "ID")]
     pub(crate) id: String,
     /// As it was at that TIME
-    #[arg(long, value_name = "TIME", value_parser = values::time, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = values::past, allow_hyphen_values = true)]
     pub(crate) at: Option<Moment>,
     /// Print the row as JSON
     #[arg(long)]

@@ -39,6 +39,8 @@ Exit codes:
 An ID is a full id, a name, or at least 4 digits of an id that no other begins with.
 `id:` and `n:` before it force one reading.
 
+Configuration: `decklog help config` says what config.toml may hold.
+
 Variables:
   DECKLOG_HOME=DIR  a separate instance, with everything it keeps in DIR
   NO_COLOR=1        no colours";

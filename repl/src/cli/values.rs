@@ -43,6 +43,14 @@ pub(super) fn time(text: &str) -> Result<Moment, String> {
     moment::parse(text, clock::now(), &zone).map_err(|_| format!("not a time; {}", moment::NotATime::HINT))
 }
 
+/// A TIME that has been.
+pub(super) fn past(text: &str) -> Result<Moment, String> {
+    match time(text)? {
+        Moment::Time(time) if time > clock::now() => Err("that is still to come".into()),
+        moment => Ok(moment),
+    }
+}
+
 /// A state of a session.
 pub(super) fn state() -> impl TypedValueParser<Value = State> {
     StringValueParser::new().try_map(|text| {

@@ -115,6 +115,7 @@ impl Answers {
                     None => console::warning(&text),
                 },
                 Reply::End => return Ok(None),
+                Reply::Closed => return Err(Trouble::Closed),
                 Reply::Unresolved { unresolved } => {
                     return Err(Trouble::Said(Failure::unresolved(&unresolved)));
                 }

@@ -38,7 +38,10 @@ pub(super) fn respawn(args: Respawn, console: &mut Console) -> Result<u8, Failur
             Some(format!("{} could not be started: {}", row.row.name, reason.text))
         })
         .collect();
-    done.say(console, |row| format!("run {} · {}", row.row.runs, row.row.state))?;
+    done.say(console, |row| match row.row.state.as_str() {
+        "queued" => format!("queued · {}", outcome::waits_for(&row.row)),
+        state => format!("run {} · {state}", row.row.runs),
+    })?;
     console.flush()?;
     for text in &not_started {
         console::note(text);

@@ -14,14 +14,16 @@ use crate::clock::Deadline;
 use crate::console::{self, Console};
 use crate::error::{Failure, Kind};
 use crate::process;
-use crate::render::daemon;
 use crate::render::log::TerminalFilter;
+use crate::render::{daemon, text};
 use crate::role;
 use crate::surroundings;
 
 /// A supervisor that has said that it ends, does so within this.
 const ENDED_WITHIN: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(5);
+/// How many sessions are queued is not worth a longer wait.
+const COUNTED_WITHIN: Duration = Duration::from_millis(500);
 /// Looking at the lock is not without effect on who wants it: not too often.
 const HELD_PAUSE: Duration = Duration::from_millis(200);
 const TAIL_PAUSE: Duration = Duration::from_millis(200);
@@ -38,8 +40,14 @@ pub(super) fn run(verb: DaemonVerb, console: &mut Console) -> Result<u8, Failure
                 (false, true) => Shutdown::KeepWorkers,
                 (false, false) => Shutdown::RefuseIfLive,
             };
+            let queued = queued(&home);
             if !stop(&home, mode)? {
                 console::note("no supervisor runs");
+            } else if queued > 0 {
+                let sessions = text::count(queued, "queued session");
+                console::note(&format!(
+                    "{sessions} will be started by the next supervisor, which any verb starts (decklog stop ID calls one off)"
+                ));
             }
             Ok(0)
         }
@@ -65,6 +73,16 @@ fn start(home: &Home, console: &mut Console) -> Result<u8, Failure> {
     Ok(0)
 }
 
+/// How many sessions wait to be started, if a supervisor says so at once.
+fn queued(home: &Home) -> u64 {
+    let deadline = Deadline::after(COUNTED_WITHIN);
+    let answers = client::ask(home, &Request::Status, IfNone::Fail, Patience::Until(deadline));
+    match answers.and_then(|answers| answers.keeping_warnings().verdict()) {
+        Ok(Reply::Status(status)) => status.sessions.map_or(0, |sessions| sessions.queued),
+        _ => 0,
+    }
+}
+
 /// Ends the supervisor and waits until its process is gone. False if none runs.
 fn stop(home: &Home, mode: Shutdown) -> Result<bool, Failure> {
     let patience = match mode {
@@ -78,7 +96,7 @@ fn stop(home: &Home, mode: Shutdown) -> Result<bool, Failure> {
     let Some(mut answers) = reach(home, &Request::Shutdown { mode }, patience)? else { return Ok(false) };
     let pid = answers.pid();
     match answers.verdict() {
-        Ok(Reply::Closed | Reply::Done { .. }) | Err(Trouble::Ended) => {}
+        Ok(Reply::Done { .. }) | Err(Trouble::Closed | Trouble::Ended) => {}
         Ok(_) => return Err(unexpected("a shutdown was answered with something else")),
         Err(trouble) => return Err(trouble.into()),
     }

@@ -44,9 +44,8 @@ pub(super) fn run(args: History, console: &mut Console) -> Result<u8, Failure> {
     let mut last_seq = 0;
     loop {
         let answers = client::ask(&home, &request, IfNone::Start, patience);
-        let end = answers.and_then(|answers| {
-            print_all(answers, &mut printer, console, args.follow, &mut last_seq, &mut restarts)
-        });
+        let end = answers
+            .and_then(|answers| print_all(answers, &mut printer, console, &mut last_seq, &mut restarts));
         match end {
             Ok(printed) => {
                 printed?;
@@ -70,7 +69,6 @@ fn print_all(
     mut answers: Answers,
     printer: &mut Printer,
     console: &mut Console,
-    follow: bool,
     last_seq: &mut u64,
     restarts: &mut u32,
 ) -> Result<Result<(), Failure>, Trouble> {
@@ -86,7 +84,6 @@ fn print_all(
                 }
             }
             Some(Incoming::Reply(Reply::Live)) => live = true,
-            Some(Incoming::Reply(Reply::Closed)) if follow => return Err(Trouble::Closed),
             Some(_) => return Ok(Err(unexpected("something else came amid records"))),
         }
         if live && let Err(error) = console.flush() {

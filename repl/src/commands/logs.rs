@@ -27,7 +27,8 @@ pub(super) fn run(args: &Logs, console: &mut Console) -> Result<u8, Failure> {
     let patience = if args.follow { Patience::Unlimited } else { Patience::Soon };
     let colors = console.style().color;
     let filter = (console.is_terminal() && !args.raw).then(|| TerminalFilter::new(colors));
-    let mut printer = Printer { filter, begun: None, flushes: args.follow };
+    let mut printer =
+        Printer { filter, begun: None, flushes: args.follow, raw: args.raw, at_line_start: true };
     let mut restarts = 0;
     loop {
         let before = printer.begun;
@@ -57,6 +58,9 @@ struct Printer {
     begun: Option<(u32, u64)>,
     /// Whether each piece is passed on at once.
     flushes: bool,
+    /// The bytes and nothing else.
+    raw: bool,
+    at_line_start: bool,
 }
 
 impl Printer {
@@ -74,7 +78,6 @@ impl Printer {
                 }
                 Incoming::Output(bytes) => self.piece(&bytes, console),
                 Incoming::Reply(Reply::Dropped { from, to }) => self.dropped(from, to, console),
-                Incoming::Reply(Reply::Closed) => return Err(Trouble::Closed),
                 Incoming::Reply(_) | Incoming::Document(_) => {
                     Err(unexpected("something else came amid output"))
                 }
@@ -93,6 +96,7 @@ impl Printer {
             Some(filter) => console.screen(&filter.piece(bytes))?,
             None => console.bytes(bytes)?,
         }
+        self.at_line_start = bytes.last().map_or(self.at_line_start, |last| *last == b'\n');
         if self.flushes {
             console.flush()?;
         }
@@ -101,9 +105,22 @@ impl Printer {
 
     fn dropped(&mut self, from: u64, to: u64, console: &mut Console) -> Result<(), Failure> {
         self.advance(to.saturating_sub(from));
-        console.flush()?;
         let missing = text::bytes(to.saturating_sub(from));
-        console::note(&format!("… {missing} of output from byte {from} on were not kept"));
+        let marker = format!("… {missing} of output from byte {from} on were not kept");
+        // What stood before it and what comes after it are no one line.
+        match &mut self.filter {
+            Some(filter) => console.screen(&filter.end())?,
+            None if !self.raw && !self.at_line_start => console.line("")?,
+            None => {}
+        }
+        if !self.raw {
+            console.line(&marker)?;
+            self.at_line_start = true;
+        }
+        console.flush()?;
+        if !console.is_terminal() {
+            console::note(&marker);
+        }
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use decklog_protocol::home::Home;
-use decklog_protocol::message::{Reply, Request, ShortRow};
+use decklog_protocol::message::{LeftOut, Reply, Request, ShortRow};
 
 use super::filter;
 use super::watch;
@@ -41,7 +41,7 @@ pub(super) fn run(args: &Ls, console: &mut Console) -> Result<u8, Failure> {
 pub(super) struct Listed {
     /// The rows.
     pub(super) rows: Vec<ShortRow>,
-    left_out: u64,
+    left_out: LeftOut,
 }
 
 impl Listed {

@@ -9,8 +9,16 @@ use crate::cli::ColorWhen;
 use crate::console::{self, Console};
 use crate::error::{Failure, Kind};
 
-/// Shows what a verb does.
+/// What config.toml may hold.
+const CONFIGURATION: &str = include_str!("../../../docs/configuration.md");
+
+/// Shows what a verb does, or what may be configured.
 pub(super) fn help(verb: Vec<OsString>) -> u8 {
+    if verb.iter().eq(["config"]) {
+        let mut console = Console::new(ColorWhen::Auto);
+        let _ = console.line(CONFIGURATION.trim_end()).and_then(|()| console.flush());
+        return 0;
+    }
     let words = std::iter::once("decklog".into()).chain(verb).chain(["--help".into()]);
     super::run(words)
 }

@@ -9,6 +9,7 @@ use decklog_protocol::row::Row;
 use crate::cli::Wait;
 use crate::client::{self, IfNone, Patience, Trouble, unexpected};
 use crate::clock::Deadline;
+use crate::console;
 use crate::error::{Failure, Kind};
 use crate::progress;
 use crate::render::outcome;
@@ -64,10 +65,13 @@ fn wait(args: Wait) -> Result<u8, Failure> {
     if args.exit_code {
         return exit_code(&rows, args.any);
     }
-    Ok(match reached {
-        Reached::Goal if for_states || is_good(&rows, args.any) => 0,
-        _ => Kind::Failed.code(),
-    })
+    if reached == Reached::Goal && (for_states || is_good(&rows, args.any)) {
+        return Ok(0);
+    }
+    for row in rows.iter().filter(|row| outcome::is_finished(&row.row) && row.row.state != "done") {
+        console::note(&format!("{} · {} · {}", row.row.name, row.row.state, outcome::summary(&row.row)));
+    }
+    Ok(Kind::Failed.code())
 }
 
 /// Asks, and asks the next supervisor if this one is killed meanwhile.
@@ -78,8 +82,7 @@ fn ask(home: &Home, request: &Request, patience: Patience) -> Result<(Reached, V
             client::ask(home, request, IfNone::Start, patience).and_then(|mut answers| answers.verdict());
         match verdict {
             Ok(Reply::Waited { reached, rows }) => return Ok((reached, rows)),
-            Ok(Reply::Closed) if client::comes_back(home) => {}
-            Ok(Reply::Closed) => return Err(Trouble::Closed.into()),
+            Err(Trouble::Closed) if client::comes_back(home) => {}
             Ok(_) => return Err(unexpected("a wait was answered with something else")),
             Err(Trouble::Ended) if restarts < RESTARTS => restarts += 1,
             Err(trouble) => return Err(trouble.into()),

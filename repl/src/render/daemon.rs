@@ -21,7 +21,11 @@ pub(crate) fn screen(status: &Status, when: &When) -> String {
     if let Some(sessions) = &status.sessions {
         let workers = status.workers.map(|workers| format!(" · {}", text::count(workers, "worker")));
         let (live, blocked) = (sessions.live, sessions.blocked);
-        let counts = format!("{} on the roster · {live} live · {blocked} blocked", sessions.total);
+        let queued = match sessions.queued {
+            0 => String::new(),
+            queued => format!(" · {queued} queued"),
+        };
+        let counts = format!("{} on the roster · {live} live{queued} · {blocked} blocked", sessions.total);
         line("sessions", counts + &workers.unwrap_or_default());
     }
     if let Some(log) = &status.log {
@@ -52,7 +56,7 @@ mod tests {
             started_at: Some("2026-11-20T06:50:00.000Z".into()),
             home: "/home/u/.local/state/decklog".into(),
             socket: "/run/user/1000/decklog/supervisor.sock".into(),
-            sessions: Some(SessionCounts { total: 12, live: 3, blocked: 1 }),
+            sessions: Some(SessionCounts { total: 12, live: 3, blocked: 1, queued: 2 }),
             workers: Some(3),
             log: Some(LogStatus { records: 611, head: "5b1f".repeat(16), bytes: 1 << 20 }),
         };
@@ -61,7 +65,7 @@ mod tests {
           version   0.1.0 · epoch 3
           home      /home/u/.local/state/decklog
           socket    /run/user/1000/decklog/supervisor.sock
-          sessions  12 on the roster · 3 live · 1 blocked · 3 workers
+          sessions  12 on the roster · 3 live · 2 queued · 1 blocked · 3 workers
           log       611 records · 1.0 MiB · head 5b1f5b1f5b1f…
         ");
     }

@@ -29,6 +29,11 @@ pub(crate) fn signal_name(number: i32) -> String {
         .map_or_else(|_| format!("signal {number}"), |signal| signal.as_str().to_owned())
 }
 
+/// The last line that a job's latest run has printed, if there was a run: without one the summary says why.
+pub(crate) fn last_line(row: &Row) -> Option<&str> {
+    row.summary.as_deref().filter(|_| row.kind == "job" && row.process != "none")
+}
+
 /// The cell of the roster: what it does, waits for, or came to.
 pub(crate) fn summary(row: &Row) -> String {
     let reason = row.reason.as_ref();

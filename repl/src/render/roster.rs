@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use decklog_protocol::message::ShortRow;
+use decklog_protocol::message::{LeftOut, ShortRow};
 use decklog_protocol::row::Row;
 
 use super::style::{self, Paint, Style};
@@ -18,8 +18,8 @@ pub(crate) const FINISHED_SHOWN: u64 = 20;
 pub(crate) enum Extent {
     /// What matters now: older finished rows are left out, and counted in one line.
     Listed {
-        /// How many.
-        left_out: u64,
+        /// What these are.
+        left_out: LeftOut,
     },
     /// Every row, and those that left.
     All,
@@ -152,12 +152,15 @@ fn by_label(
 
 /// Stands in place of the rows that were left out.
 fn left_out_line(extent: Extent) -> Option<Line> {
-    match extent {
-        Extent::Listed { left_out: left_out @ 1.. } => {
-            Some(Line::Heading(format!("… {left_out} more finished (decklog ls --all)"), Paint::Dim))
+    let Extent::Listed { left_out } = extent else { return None };
+    let text = match (left_out.finished, left_out.failed) {
+        (0, _) => return None,
+        (finished, 0) => format!("… {finished} more finished (decklog ls --all)"),
+        (finished, failed) => {
+            format!("… {finished} more finished, {failed} of them failed (decklog ls --all s:failed)")
         }
-        Extent::Listed { .. } | Extent::All => None,
-    }
+    };
+    Some(Line::Heading(text, Paint::Dim))
 }
 
 fn by_state(rows: &[ShortRow], extent: Extent) -> Vec<Line> {
@@ -166,6 +169,10 @@ fn by_state(rows: &[ShortRow], extent: Extent) -> Vec<Line> {
         let mut rows: Vec<_> = rows.iter().filter(|row| Group::of(&row.row) == group).collect();
         if rows.is_empty() {
             continue;
+        }
+        if group == Group::Queued {
+            // As they will start.
+            rows.sort_by_key(|row| std::cmp::Reverse(row.row.priority));
         }
         if matches!(group, Group::Finished | Group::Left) {
             rows.sort_by(|a, b| ended_at(&b.row).cmp(ended_at(&a.row)));
@@ -214,7 +221,10 @@ fn summary(row: &Row) -> String {
 /// What stands in place of an empty roster: for a person, not for a script.
 pub(crate) fn nothing(extent: Extent) -> String {
     match extent {
-        Extent::Listed { .. } => "nothing on the roster (decklog ls --all shows what left it)".into(),
+        Extent::Listed { .. } => {
+            "nothing on the roster (decklog digest says what happened, decklog ls --all shows what left it)"
+                .into()
+        }
         Extent::All => {
             format!("{} so far (decklog dispatch --exec CMD starts one)", text::count(0, "session"))
         }
@@ -290,7 +300,7 @@ mod tests {
         ");
     }
 
-    const LISTED: Extent = Extent::Listed { left_out: 0 };
+    const LISTED: Extent = Extent::Listed { left_out: LeftOut { finished: 0, failed: 0 } };
 
     #[test]
     fn rows_are_grouped_by_what_they_have_in_common() {
@@ -367,11 +377,18 @@ mod tests {
         let rows: Vec<_> = (0..23)
             .map(|number| short(failed(&format!("{number:02}aa0000"), "job", 100 + number, 1, "")))
             .collect();
-        let folded = screen(&rows[..20], Extent::Listed { left_out: 3 }, Style::PLAIN);
+        let folded = screen(
+            &rows[..20],
+            Extent::Listed { left_out: LeftOut { finished: 3, failed: 0 } },
+            Style::PLAIN,
+        );
         assert_eq!(folded.lines().count(), 1 + 20 + 1);
         insta::assert_snapshot!(folded.lines().last().unwrap(), @"  … 3 more finished (decklog ls --all)");
+        let failed = Extent::Listed { left_out: LeftOut { finished: 3, failed: 1 } };
+        let folded_failures = screen(&rows[..20], failed, Style::PLAIN);
+        insta::assert_snapshot!(folded_failures.lines().last().unwrap(), @"  … 3 more finished, 1 of them failed (decklog ls --all s:failed)");
         assert_eq!(screen(&rows, Extent::All, Style::PLAIN).lines().count(), 1 + 23);
-        let extent = Extent::Listed { left_out: 3 };
+        let extent = Extent::Listed { left_out: LeftOut { finished: 3, failed: 0 } };
         let by_dir = table::text(&drawn(&rows[..20], GroupBy::Dir, extent, Style::PLAIN));
         assert_eq!(by_dir.lines().count(), 1 + 20 + 1);
         assert_eq!(by_dir.lines().last(), folded.lines().last());

@@ -60,6 +60,8 @@ pub(crate) fn job(id: &str, name: &str, state: &str, age_seconds: u64) -> Row {
         group: None,
         parent: None,
         timeout_ms: None,
+        priority: 0,
+        key: None,
         after: Vec::new(),
         pull_requests: Vec::new(),
         input_tokens: None,

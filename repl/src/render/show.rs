@@ -31,7 +31,7 @@ fn lines(row: &Row, when: &When) -> Vec<(&'static str, String)> {
     };
     line("state", Some(state(row)));
     line("waits for", row.waiting_for.as_ref().map(|ask| ask.text.clone()));
-    line("last line", row.summary.clone().filter(|_| row.kind == "job"));
+    line("last line", outcome::last_line(row).map(ToOwned::to_owned));
     line("summary", row.summary.clone().filter(|_| row.kind != "job" && row.waiting_for.is_none()));
     line("command", row.command.clone());
     line("prompt", row.prompt.clone());
@@ -44,6 +44,11 @@ fn lines(row: &Row, when: &When) -> Vec<(&'static str, String)> {
     line("group", row.group.clone());
     line("parent", row.parent.clone());
     line("limit", row.timeout_ms.map(when::length));
+    line(
+        "priority",
+        Some(row.priority).filter(|priority| *priority != 0).map(|priority| priority.to_string()),
+    );
+    line("key", row.key.clone());
     line("pinned", row.pinned.then(|| "yes: no timer takes it".into()));
     line("dispatched", moment(when, Some(&row.created_at)));
     line("started", moment(when, row.started_at.as_ref()));

@@ -16,7 +16,7 @@ pub(crate) fn screen(row: &Row, events: &[EventRow], when: &When, style: Style) 
     let painted = style.paint(style::of_state(&row.state), &state);
     let place = style.paint(Paint::Dim, &place_text(place, events, when));
     lines.push(format!("  {painted}   {}   {place}", text::shown(&because)));
-    if let Some(line) = row.summary.as_deref().filter(|_| row.kind == "job" && outcome::is_finished(row)) {
+    if let Some(line) = outcome::last_line(row).filter(|_| outcome::is_finished(row)) {
         lines.push(format!("{indent}its last output line was \"{}\"", text::shown(line)));
     }
     if let Some(left) = &row.left {

@@ -188,12 +188,12 @@ impl Desk {
                         self.put(|pending| pending.say(format!("supervisor is back{pid}")));
                     }
                     while let Ok(Some(answer)) = answers.next() {
-                        match answer {
-                            Incoming::Reply(Reply::Closed) => break,
-                            answer => self.hear(answer, &mut place),
-                        }
+                        self.hear(answer, &mut place);
                     }
                     away = true;
+                    self.put(|pending| {
+                        pending.say("the supervisor is gone: the next verb starts another".into());
+                    });
                 }
                 Err(Trouble::NoneRuns | Trouble::Ended | Trouble::Closed) => away = true,
                 // The one that this shell was to start could not be: said once.

@@ -302,7 +302,10 @@ impl Task {
     fn hello(&mut self, hello: &Hello) {
         self.post.hosting.holds(hello.worker_pid, self.post.run.session);
         self.worker = process_identity(hello.worker_pid);
-        self.post.growth.send_modify(|growth| growth.terminal = hello.terminal);
+        self.post.growth.send_modify(|growth| {
+            growth.terminal = hello.terminal;
+            growth.known = true;
+        });
         if let Some(child) = hello.child {
             self.running(child, Some(hello.worker_pid));
         }

@@ -39,7 +39,10 @@ impl Server {
             None => return out.closing().await,
         };
         let run = shown.session.run_key();
-        let terminal = run.and_then(|run| self.hosting.terminal(run));
+        let terminal = match run {
+            Some(run) => self.hosting.terminal(run).await,
+            None => None,
+        };
         let rows = self.rows(vec![shown]).await;
         let Some(row) = rows.into_iter().next() else { return out.closing().await };
         let (columns, rows) = (terminal.map(|size| size.0), terminal.map(|size| size.1));
@@ -115,7 +118,7 @@ impl Guest<'_> {
         let takes_input = matches!(shown.session.dispatched.work, Work::Job { output: OutputMode::Tty, .. });
         let mut clients =
             if takes_input && wants_control { hosting.join(self.run, self.client) } else { None };
-        let mut terminal = growth.borrow().terminal.unwrap_or(USUAL_TERMINAL);
+        let mut terminal = hosting.terminal(self.run).await.unwrap_or(USUAL_TERMINAL);
         let mut refused = growth.borrow().refused;
         let row = self.server.rows(vec![shown]).await.into_iter().next();
         let Some(row) = row else { return out.closing().await };

@@ -5,7 +5,7 @@ use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use decklog_engine::dispatcher::{Answer, Input, Look, Shown, fold};
+use decklog_engine::dispatcher::{Answer, Input, LeftOut, Look, Shown, fold};
 use decklog_engine::raw::Raw;
 use decklog_engine::session::Session;
 use decklog_engine::time::Time;
@@ -60,7 +60,7 @@ impl Selection {
 /// take more memory than the roster itself.
 struct Listing {
     sessions: Vec<Shown>,
-    left_out: usize,
+    left_out: LeftOut,
     /// The moment, for ages.
     at: Time,
     watched: bool,
@@ -84,7 +84,9 @@ impl Listing {
         let sessions = mem::take(&mut self.sessions);
         let wanted = |shown: &Shown| selection.is_everything() || selection.wants(&self.row(shown).row);
         self.sessions = sessions.into_iter().filter(wanted).collect();
-        self.left_out += fold(&mut self.sessions, |shown| &shown.session, selection.finished_most);
+        let left_out = fold(&mut self.sessions, |shown| &shown.session, selection.finished_most);
+        self.left_out.finished += left_out.finished;
+        self.left_out.failed += left_out.failed;
     }
 
     /// Sends every row, some at a time. Blocks.
@@ -96,18 +98,24 @@ impl Listing {
             let frame = if json {
                 Frame::Document(document(&rows, mem::replace(&mut open, b","), parts.peek().is_none()))
             } else {
-                Frame::message(&Reply::Roster { rows, left_out: self.left_out as u64 })
+                Frame::message(&Reply::Roster { rows, left_out: left_out(self.left_out) })
             };
             if !send(frame) {
                 return;
             }
         }
         if self.sessions.is_empty() {
-            let left_out = self.left_out as u64;
+            let left_out = left_out(self.left_out);
             let nothing = Reply::Roster { rows: Vec::new(), left_out };
             send(if json { Frame::Document(b"[]".to_vec()) } else { Frame::message(&nothing) });
         }
     }
+}
+
+/// What was left out, as the wire says it.
+pub(super) fn left_out(counted: LeftOut) -> decklog_protocol::message::LeftOut {
+    let (finished, failed) = (counted.finished as u64, counted.failed as u64);
+    decklog_protocol::message::LeftOut { finished, failed }
 }
 
 /// A part of an array: what stands before its first row, its rows, and the end of the array if it is the last.
@@ -159,7 +167,7 @@ impl Server {
         let look = if all { Look::All } else { Look::Listed { finished_most } };
         let (sessions, left_out) = match self.handle.ask(|token| Input::Look { token, at: look }).await? {
             Answer::Roster { sessions, left_out } => (sessions, left_out),
-            Answer::Sessions { sessions } => (sessions, 0),
+            Answer::Sessions { sessions } => (sessions, LeftOut::default()),
             _ => return None,
         };
         let (at, home) = (clock::wall(), Some(self.home.clone()));
@@ -188,7 +196,7 @@ impl Server {
                 past.roster.listed().map(shown).collect()
             };
             let (at, watched) = (past.at, past.watched);
-            let mut listing = Listing { sessions, left_out: 0, at, watched, home: None };
+            let mut listing = Listing { sessions, left_out: LeftOut::default(), at, watched, home: None };
             listing.pick(&selection);
             Ok(listing)
         })

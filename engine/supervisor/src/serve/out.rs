@@ -55,8 +55,7 @@ impl Out {
 
     /// The supervisor ends before it could answer.
     pub(super) async fn closing(&mut self) -> io::Result<()> {
-        let hints = vec!["try again: the next supervisor starts by itself".into()];
-        self.last(&Reply::Failed { text: "the supervisor ends".into(), hints }).await
+        self.last(&Reply::Closed).await
     }
 
     /// Says that the supervisor ends in good order, to a client that is amid an answer.
@@ -65,7 +64,7 @@ impl Out {
             // Nothing that could be said now would be understood.
             return Ok(());
         }
-        self.last(&Reply::Closed).await
+        self.closing().await
     }
 
     /// Sends what blocking work gives, as it gives it. The work ends early once the client is gone.

@@ -4,7 +4,8 @@ use std::io;
 
 use decklog_engine::dispatcher::{Answer, Input, Look, Shown, resolve};
 use decklog_engine::time::Time;
-use decklog_protocol::message::{Moment, Reply, ShortRow};
+use decklog_protocol::message::{Moment, Reply, ShortRow, UnresolvedTarget};
+use decklog_protocol::moment::rfc3339;
 use decklog_protocol::row::{EventRow, Row};
 
 use super::Server;
@@ -26,10 +27,10 @@ impl Server {
                 None => out.closing().await,
             };
         };
-        let store = self.store.clone();
+        let (store, then) = (self.store.clone(), target.clone());
         let reply = tasks::blocking(move || {
             let past = store.at(moment, clock::wall())?;
-            Ok::<Reply, StoreError>(match resolve(&past.roster, &[target]) {
+            Ok::<Reply, StoreError>(match resolve(&past.roster, &[then]) {
                 Err(targets) => unresolved(targets),
                 Ok(ids) => {
                     let sessions = ids.iter().filter_map(|id| past.roster.get(*id));
@@ -40,9 +41,22 @@ impl Server {
             })
         });
         match reply.await {
+            Ok(Reply::Unresolved { unresolved }) => {
+                let unresolved = self.not_yet(&target).await.map_or(unresolved, |later| vec![later]);
+                out.last(&Reply::Unresolved { unresolved }).await
+            }
             Ok(reply) => out.last(&reply).await,
             Err(error) => out.fail(error.to_string()).await,
         }
+    }
+
+    /// What there is to say of a session that exists, and did not at an earlier moment.
+    async fn not_yet(&self, target: &str) -> Option<UnresolvedTarget> {
+        let Some(Answer::Sessions { sessions }) = self.look_at(target.to_owned()).await else { return None };
+        let session = &sessions.first()?.session;
+        let dispatched = rfc3339(session.created.at);
+        let text = format!("{} was not there yet: it was dispatched at {dispatched}", session.name);
+        Some(UnresolvedTarget { text, candidates: Vec::new() })
     }
 
     pub(super) async fn why(&self, out: &mut Out, target: String) -> io::Result<()> {

@@ -15,7 +15,7 @@ use crate::{files, tasks};
 impl Server {
     pub(super) async fn status(&self, out: &mut Out) -> io::Result<()> {
         let look = |token| Input::Look { token, at: Look::Counts };
-        let Some(Answer::Counts { listed, live, blocked }) = self.handle.ask(look).await else {
+        let Some(Answer::Counts { listed, live, blocked, queued }) = self.handle.ask(look).await else {
             return out.closing().await;
         };
         let log = self.home.log();
@@ -33,6 +33,7 @@ impl Server {
                 total: listed as u64,
                 live: live as u64,
                 blocked: blocked as u64,
+                queued: queued as u64,
             }),
             workers: Some(self.hosting.count() as u64),
             log: Some(LogStatus { records: head.seq, head: hex(&head.hash), bytes }),
