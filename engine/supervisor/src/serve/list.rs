@@ -22,8 +22,8 @@ use crate::hosting::last_output;
 use crate::store::StoreError;
 use crate::{clock, launch, tasks};
 
-/// So many rows go out together.
-const ROWS_A_FRAME: usize = 256;
+/// So many rows go out together. What waits for a client that reads slowly is a multiple of it.
+const ROWS_A_FRAME: usize = 32;
 
 /// Which rows are wanted.
 pub(super) struct Selection {
