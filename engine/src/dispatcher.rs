@@ -229,7 +229,12 @@ impl Dispatcher {
     }
 
     fn command(&mut self, at: Time, token: Token, actor: &Actor, targets: &[String], command: &Command) {
-        let ids = match self.resolve(targets) {
+        let resolved = match command {
+            // Of one session.
+            Command::Rename { .. } | Command::Reply { .. } => self.resolve(targets),
+            _ => self.resolve_rows(targets),
+        };
+        let ids = match resolved {
             Ok(ids) => ids,
             Err(unresolved) => return self.answer(token, Answer::Unresolved(unresolved)),
         };
@@ -305,7 +310,7 @@ impl Dispatcher {
     }
 
     fn wait(&mut self, token: Token, targets: &[String], goal: WaitGoal) {
-        match self.resolve(targets) {
+        match self.resolve_rows(targets) {
             Ok(ids) => self.waits.add(token, ids, WaitFor::Goal(goal)),
             Err(unresolved) => self.answer(token, Answer::Unresolved(unresolved)),
         }

@@ -140,3 +140,27 @@ fn a_run_that_cannot_be_started_again_is_told_as_such() {
     assert!(!instance.ok(&["why", "it"]).contains("output line"));
     assert!(!instance.ok(&["show", "it"]).contains("last line"));
 }
+
+#[test]
+fn a_group_and_a_state_stand_for_all_that_have_it() {
+    let instance = Instance::new();
+    std::fs::create_dir_all(instance.home()).unwrap();
+    std::fs::write(instance.home().join("config.toml"), "[limits]\nlive_jobs = 1\n").unwrap();
+    instance.dispatch_until_told("first");
+    for name in ["second", "third"] {
+        instance.ok(&["dispatch", "--quiet", "--name", name, "--group", "g", "--exec", "true"]);
+    }
+    instance.ok(&["dispatch", "--quiet", "--name", "s:queued", "--exec", "true"]);
+    // A session of that name is that session.
+    assert_eq!(instance.ok(&["stop", "s:queued"]).lines().count(), 1);
+    assert_eq!(instance.row("s:queued")["state"], "stopped");
+    assert_eq!(instance.row("second")["state"], "queued");
+    instance.ok(&["rm", "s:queued"]);
+    assert_eq!(instance.ok(&["pin", "group:g"]).lines().count(), 2);
+    assert_eq!(instance.ok(&["stop", "group:g"]).lines().count(), 2);
+    instance.tell("first");
+    instance.run(&["wait", "s:working"]).code(0);
+    instance.run(&["wait", "group:g"]).code(1);
+    assert!(instance.fails(3, &["stop", "group:none"]).contains("no session `group:none`"));
+    assert!(instance.fails(3, &["show", "group:g"]).contains("no session `group:g`"));
+}

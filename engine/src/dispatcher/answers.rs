@@ -1,6 +1,6 @@
 //! What clients are told, and when: never ahead of what is durable.
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -152,6 +152,32 @@ impl Dispatcher {
         let mut sessions: Vec<&Arc<Session>> = self.roster.listed().collect();
         let left_out = fold(&mut sessions, |session| session, finished_most);
         (sessions.into_iter().map(|session| Shown::of(&self.roster, session)).collect(), left_out)
+    }
+
+    /// The same for verbs that take any number of sessions: `group:NAME` and `s:STATE` are all rows that have it.
+    pub(super) fn resolve_rows(&self, targets: &[String]) -> Result<Vec<SessionId>, Vec<Unresolved>> {
+        let mut each = Vec::new();
+        for target in targets {
+            let rows = self.rows_that_have(target);
+            if rows.is_empty() {
+                each.push(target.clone());
+            }
+            each.extend(rows.iter().map(ToString::to_string));
+        }
+        self.resolve(&each)
+    }
+
+    /// The rows that a term means; none, if it is no term, or the name of a session.
+    fn rows_that_have(&self, target: &str) -> Vec<SessionId> {
+        let group = target.strip_prefix("group:");
+        let state = target.strip_prefix("s:").and_then(State::from_word);
+        if (group.is_none() && state.is_none()) || self.roster.lookup(target).is_ok() {
+            return Vec::new();
+        }
+        let has = |session: &&Arc<Session>| {
+            (group.is_some() && session.group.as_deref() == group) || state == Some(session.state())
+        };
+        self.roster.listed().filter(has).map(|session| session.id).collect()
     }
 
     /// All of these, each once, in the order given; or everything that is wrong with them.

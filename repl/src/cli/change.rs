@@ -11,7 +11,8 @@ Exit codes: 3 no such session, or several (then none is stopped)
 
 Examples:
   decklog stop build
-  decklog stop --grace 30s build test";
+  decklog stop --grace 30s build test
+  decklog stop s:queued  (calls the whole queue off)";
 
 /// End sessions, and everything that they started
 #[derive(Debug, Args)]
@@ -106,7 +107,8 @@ Exit codes: 3 no such session, or several, 4 one is alive (--force stops it firs
 
 Examples:
   decklog rm build
-  decklog rm --force build test";
+  decklog rm --force build test
+  decklog rm group:nightly";
 
 /// Take sessions off the roster; their history and output stay
 #[derive(Debug, Args)]

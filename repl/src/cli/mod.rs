@@ -37,7 +37,8 @@ Exit codes:
   125  decklog's own failure under --exit-code
 
 An ID is a full id, a name, or at least 4 digits of an id that no other begins with.
-`id:` and `n:` before it force one reading.
+`id:` and `n:` before it force one reading. Verbs that take several also take `group:NAME` and
+`s:STATE`: every row of the roster that has it.
 
 Configuration: `decklog help config` says what config.toml may hold.
 

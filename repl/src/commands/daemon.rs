@@ -46,7 +46,7 @@ pub(super) fn run(verb: DaemonVerb, console: &mut Console) -> Result<u8, Failure
             } else if queued > 0 {
                 let sessions = text::count(queued, "queued session");
                 console::note(&format!(
-                    "{sessions} will be started by the next supervisor, which any verb starts (decklog stop ID calls one off)"
+                    "{sessions} will be started by the next supervisor, which any verb starts (decklog stop s:queued calls them off)"
                 ));
             }
             Ok(0)
