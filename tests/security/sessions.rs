@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::support::Instance;
 
 /// What an agent may not do to others, or to itself.
-const FORBIDDEN: [&str; 13] = [
+const FORBIDDEN: [&str; 14] = [
     "stop victim",
     "rm done",
     "rm --force victim",
@@ -23,6 +23,7 @@ const FORBIDDEN: [&str; 13] = [
     "pin victim",
     "unpin pinned",
     "group mine victim",
+    "reply victim yes",
     "daemon stop",
     "daemon stop --any",
     "daemon stop --keep-workers",
