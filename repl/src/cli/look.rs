@@ -163,7 +163,7 @@ pub(crate) struct Wait {
     #[arg(long)]
     pub(crate) any: bool,
     /// Until this state, or one of these, is reached
-    #[arg(long = "for", value_name = "STATE[,STATE]", value_delimiter = ',', value_parser = values::state())]
+    #[arg(long = "for", value_name = "STATE[,STATE]", value_delimiter = ',', value_parser = values::StateParser, hide_possible_values = true)]
     pub(crate) states: Vec<State>,
     /// No longer than this
     #[arg(long, value_name = "D", value_parser = values::duration_ms)]

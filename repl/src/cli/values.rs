@@ -3,7 +3,8 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 
-use clap::builder::{StringValueParser, TypedValueParser};
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use clap::{Arg, Command};
 use decklog_engine::event::EventKind;
 use decklog_engine::raw::Raw;
 use decklog_engine::session::State;
@@ -52,14 +53,27 @@ pub(super) fn past(text: &str) -> Result<Moment, String> {
 }
 
 /// A state of a session.
-pub(super) fn state() -> impl TypedValueParser<Value = State> {
-    StringValueParser::new().try_map(|text| {
-        let words: Vec<_> = State::ALL.iter().map(|state| state.word()).collect();
-        State::from_word(&text).ok_or_else(|| {
-            let near = text::nearest(&text, &words).map(|near| format!("; did you mean {near}?"));
-            format!("no such state{} (states: {})", near.unwrap_or_default(), words.join(", "))
-        })
-    })
+#[derive(Debug, Clone, Copy)]
+pub(super) struct StateParser;
+
+impl TypedValueParser for StateParser {
+    type Value = State;
+
+    fn parse_ref(&self, cmd: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<State, clap::Error> {
+        let parser = StringValueParser::new().try_map(|text| {
+            let words: Vec<_> = State::ALL.iter().map(|state| state.word()).collect();
+            State::from_word(&text).ok_or_else(|| {
+                let near = text::nearest(&text, &words).map(|near| format!("; did you mean {near}?"));
+                format!("no such state{} (states: {})", near.unwrap_or_default(), words.join(", "))
+            })
+        });
+        parser.parse_ref(cmd, arg, value)
+    }
+
+    /// For whoever completes them.
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(State::ALL.iter().map(|state| PossibleValue::new(state.word()))))
+    }
 }
 
 /// The kind of a record that this names, whatever the case; else the nearest one.
