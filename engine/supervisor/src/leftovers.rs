@@ -28,10 +28,10 @@ pub(crate) async fn sweep(jobs: std::path::PathBuf, handle: ToCoreHandle, journa
     })
     .await;
     let Some(roster) = handle.roster().await else { return };
-    let removed = tasks::blocking(move || remove(&jobs, &candidates, &roster)).await;
+    let removed = tasks::blocking(move || remove(&jobs, &candidates, &roster, now)).await;
     if removed > 0 {
         journal.note(format!(
-            "removed {removed} folders of sessions that were never dispatched, or whose time was over"
+            "leftovers swept: {removed} (folders that no dispatch came to use, or whose time was over)"
         ));
     }
 }
@@ -49,33 +49,35 @@ pub fn folders_never_run(jobs: &Path, now: Time) -> Vec<String> {
 
 fn old_folders(jobs: &Path, now: Time) -> Vec<SessionId> {
     let Ok(items) = fs::read_dir(jobs) else { return Vec::new() };
-    let oldest = UNIX_EPOCH + Duration::from_millis(now.0).saturating_sub(AGE_LEAST);
-    // One without an environment belongs to no dispatch: it was kept for a worker that waited for one, and holds its lock
-    // for as long as that lives.
-    let is_old = |item: &fs::DirEntry| {
-        let modified = item.metadata().and_then(|metadata| metadata.modified());
-        modified.is_ok_and(|modified| modified < oldest) || !launch::has_surroundings(&item.path())
-    };
     items
         .flatten()
         .filter_map(|item| Some((item.file_name().to_str()?.parse().ok()?, item)))
-        .filter(|(_, item)| is_old(item))
+        .filter(|(_, item)| belongs_to_no_dispatch(&item.path(), now))
         .map(|(id, _)| id)
         .collect()
 }
 
-fn remove(jobs: &Path, candidates: &[SessionId], roster: &Roster) -> usize {
+/// Whether no dispatch that is under way can have made this folder. One without an environment was kept for a worker that
+/// waited for a dispatch, and is locked for as long as that lives.
+fn belongs_to_no_dispatch(folder: &Path, now: Time) -> bool {
+    let oldest = UNIX_EPOCH + Duration::from_millis(now.0).saturating_sub(AGE_LEAST);
+    let modified = fs::metadata(folder).and_then(|metadata| metadata.modified());
+    modified.is_ok_and(|modified| modified < oldest) || !launch::has_surroundings(folder)
+}
+
+fn remove(jobs: &Path, candidates: &[SessionId], roster: &Roster, now: Time) -> usize {
     let is_left_over = |id: &SessionId, folder: &JobDir| match roster.get(*id) {
         Some(session) => session.output_gone,
-        None => !folder.run(1).path().exists(),
+        // Looked at again: it may have become a dispatch's since it was listed.
+        None => !folder.run(1).path().exists() && belongs_to_no_dispatch(folder.path(), now),
     };
     let folders = candidates.iter().map(|id| (id, JobDir::new(jobs.join(id.to_string()))));
     folders
         .filter(|(id, folder)| {
             // Held while it is taken away: nobody can begin anything in it.
             let lock = Lock::try_take(&folder.lock());
-            is_left_over(id, folder)
-                && matches!(lock, Ok(Some(_)))
+            matches!(lock, Ok(Some(_)))
+                && is_left_over(id, folder)
                 && fs::remove_dir_all(folder.path()).is_ok()
         })
         .count()
@@ -105,7 +107,7 @@ mod tests {
         let mut found = old_folders(jobs.path(), Time(clock::wall().0 + 120_000));
         found.sort();
         assert_eq!(found, [id(1), id(2), id(3)]);
-        assert_eq!(remove(jobs.path(), &found, &Roster::default()), 1);
+        assert_eq!(remove(jobs.path(), &found, &Roster::default(), Time(clock::wall().0 + 120_000)), 1);
         assert!(!jobs.path().join(id(1).to_string()).exists());
         drop(held);
     }
