@@ -60,25 +60,29 @@ fn old_folders(jobs: &Path, now: Time) -> Vec<SessionId> {
 /// Whether no dispatch that is under way can have made this folder. One without an environment was kept for a worker that
 /// waited for a dispatch, and is locked for as long as that lives.
 fn belongs_to_no_dispatch(folder: &Path, now: Time) -> bool {
+    is_aged(folder, now) || !launch::has_surroundings(folder)
+}
+
+fn is_aged(folder: &Path, now: Time) -> bool {
     let oldest = UNIX_EPOCH + Duration::from_millis(now.0).saturating_sub(AGE_LEAST);
     let modified = fs::metadata(folder).and_then(|metadata| metadata.modified());
-    modified.is_ok_and(|modified| modified < oldest) || !launch::has_surroundings(folder)
+    modified.is_ok_and(|modified| modified < oldest)
 }
 
 fn remove(jobs: &Path, candidates: &[SessionId], roster: &Roster, now: Time) -> usize {
-    let is_left_over = |id: &SessionId, folder: &JobDir| match roster.get(*id) {
-        Some(session) => session.output_gone,
-        // Looked at again: it may have become a dispatch's since it was listed.
-        None => !folder.run(1).path().exists() && belongs_to_no_dispatch(folder.path(), now),
-    };
     let folders = candidates.iter().map(|id| (id, JobDir::new(jobs.join(id.to_string()))));
     folders
         .filter(|(id, folder)| {
+            // Before it is locked, which may make a file in it.
+            let aged = is_aged(folder.path(), now);
             // Held while it is taken away: nobody can begin anything in it.
             let lock = Lock::try_take(&folder.lock());
-            matches!(lock, Ok(Some(_)))
-                && is_left_over(id, folder)
-                && fs::remove_dir_all(folder.path()).is_ok()
+            let is_left_over = match roster.get(**id) {
+                Some(session) => session.output_gone,
+                // Looked at again: it may have become a dispatch's since it was listed.
+                None => !folder.run(1).path().exists() && (aged || !launch::has_surroundings(folder.path())),
+            };
+            matches!(lock, Ok(Some(_))) && is_left_over && fs::remove_dir_all(folder.path()).is_ok()
         })
         .count()
 }
