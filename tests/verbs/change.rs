@@ -158,8 +158,8 @@ fn a_group_and_a_state_stand_for_all_that_have_it() {
     instance.ok(&["rm", "s:queued"]);
     assert_eq!(instance.ok(&["pin", "group:g"]).lines().count(), 2);
     assert_eq!(instance.ok(&["stop", "group:g"]).lines().count(), 2);
+    assert!(instance.ok(&["pin", "s:working"]).contains("first"));
     instance.tell("first");
-    instance.run(&["wait", "s:working"]).code(0);
     instance.run(&["wait", "group:g"]).code(1);
     assert!(instance.fails(3, &["stop", "group:none"]).contains("no session `group:none`"));
     assert!(instance.fails(3, &["show", "group:g"]).contains("no session `group:g`"));
