@@ -15,7 +15,7 @@ use crate::console;
 use crate::error::{Failure, Kind};
 use crate::render::text;
 
-/// Who pipes a script writes its first byte within this; who does not is no script (a CI's pipe that stays open).
+/// Who pipes a script writes its first byte within this; who does not is no script (a pipe that a service leaves open).
 const FIRST_BYTE_WITHIN_MS: u16 = 1_000;
 /// A line that is longer is none.
 const LINE_BYTES_MAX: u64 = 1 << 20;
