@@ -149,3 +149,13 @@ fn pipes_carry_every_byte() {
     let kept = instance.run(&["logs", "bytes"]).stdout;
     assert!(kept == std::fs::read(instance.folder().join("random")).unwrap());
 }
+
+#[test]
+fn a_file_is_a_prompts_and_is_not_run() {
+    let instance = Instance::new();
+    std::fs::write(instance.folder().join("prose"), "touch ran").unwrap();
+    let said = instance.fails(2, &["dispatch", "--file", "prose"]);
+    assert!(said.contains("decklog dispatch -- sh FILE"), "{said}");
+    instance.fails(2, &["dispatch", "--exec", "true", "--file", "prose"]);
+    assert!(!instance.folder().join("ran").exists());
+}

@@ -28,6 +28,9 @@ pub(crate) struct Dispatch {
     /// A prompt for an agent: caught here, to say that there are only jobs.
     #[arg(hide = true, value_name = "PROMPT")]
     pub(crate) prompt: Option<OsString>,
+    /// A file with a prompt: caught here too, so that nobody's prose is run as a script.
+    #[arg(long, hide = true, value_name = "F")]
+    pub(crate) file: Option<OsString>,
     /// A job without a shell: a program and its arguments, after `--`
     #[arg(last = true, value_name = "PROG", num_args = 1.., conflicts_with = "exec")]
     pub(crate) program: Vec<OsString>,

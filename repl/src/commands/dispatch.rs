@@ -91,6 +91,9 @@ fn wish(args: Dispatch) -> Result<DispatchRequest, Failure> {
     if args.exec.as_ref().is_some_and(is_blank) || args.program.first().is_some_and(is_blank) {
         return Err(nothing_to_run(false));
     }
+    if args.file.is_some() {
+        return Err(nothing_to_run(true).hint("decklog dispatch -- sh FILE runs a file of shell lines"));
+    }
     let command = match (args.exec, args.program) {
         (Some(line), _) => JobCommand::Shell(surroundings::raw(&line)),
         (None, program) if !program.is_empty() => {
