@@ -237,3 +237,44 @@ fn nobody_reading_is_no_error() {
         assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{words:?}");
     }
 }
+
+#[test]
+fn what_may_be_configured_is_in_the_help() {
+    let instance = Instance::new();
+    let help = instance.ok(&["help", "config"]);
+    for key in ["finished_job", "live_jobs", "output_bytes", "[retention]", "[environment]"] {
+        assert!(help.contains(key), "{key} in {help}");
+    }
+    assert!(instance.ok(&["--help"]).contains("decklog help config"));
+}
+
+#[test]
+fn a_moment_that_is_not_in_the_log_is_said_to_be_none() {
+    let instance = Instance::new();
+    instance.ok(&["ls", "--json"]);
+    let before = instance.json(&["daemon", "status", "--json"])["log"]["records"].as_u64().unwrap();
+    instance.dispatch("late", "true");
+    assert!(instance.fails(2, &["ls", "--at", "2999-01-01 09:00"]).contains("still to come"));
+    assert!(instance.fails(1, &["ls", "--at", "seq:99999"]).contains("record 99999 is not there yet"));
+    let said = instance.fails(3, &["show", "late", "--at", &format!("seq:{before}")]);
+    assert!(said.contains("late was not there yet: it was dispatched at "), "{said}");
+}
+
+#[test]
+fn what_waits_is_listed_as_it_will_start_and_shows_why() {
+    let instance = Instance::new();
+    std::fs::create_dir_all(instance.home()).unwrap();
+    std::fs::write(instance.home().join("config.toml"), "[limits]\nlive_jobs = 1\n").unwrap();
+    instance.dispatch_until_told("first");
+    instance.ok(&["dispatch", "--quiet", "--name", "plain", "--exec", "true"]);
+    let urgent =
+        ["dispatch", "--quiet", "--name", "urgent", "--priority", "5", "--key", "k", "--exec", "true"];
+    instance.ok(&urgent);
+    let screen = instance.ok(&["ls"]);
+    assert!(screen.find("urgent") < screen.find("plain"), "{screen}");
+    let shown = instance.ok(&["show", "urgent"]);
+    assert!(shown.contains("priority    5") && shown.contains("key         k"), "{shown}");
+    assert_eq!(instance.row("urgent")["priority"], 5);
+    let stopped = instance.run(&["daemon", "stop", "--any"]).code(0);
+    assert!(stopped.stderr.contains("2 queued sessions will be started"), "{stopped:?}");
+}

@@ -90,3 +90,12 @@ fn a_supervisor_that_is_killed_does_not_end_it() {
     );
     drop(watching);
 }
+
+#[test]
+fn the_one_that_did_not_end_well_is_named() {
+    let instance = Instance::new();
+    instance.dispatch("good", "true");
+    instance.dispatch("bad", "exit 3");
+    let ran = instance.run(&["wait", "good", "bad"]).code(1);
+    assert!(ran.stderr.contains("bad · failed · exit 3") && !ran.stderr.contains("good"), "{ran:?}");
+}
