@@ -215,13 +215,12 @@ pub fn observe(session: &Session, run: u32, observation: &Observation, shutdown:
             facts
         }
         Observation::Delivered { reply_id } => {
-            let open = session.open_deliveries().any(|open| open.reply_id == *reply_id);
-            open.then(|| fact(Delivered { reply_id: *reply_id }.into())).into_iter().collect()
+            let open = session.open_delivery(*reply_id);
+            open.map(|open| fact(Delivered { reply_id: open.reply_id }.into())).into_iter().collect()
         }
         Observation::DeliveryFailed { reply_id, text } => {
-            let open = session.open_deliveries().any(|open| open.reply_id == *reply_id);
-            let failed = DeliveryFailed { reply_id: *reply_id, text: text.clone() };
-            open.then(|| fact(failed.into())).into_iter().collect()
+            let failed = |open: &Delivery| DeliveryFailed { reply_id: open.reply_id, text: text.clone() };
+            session.open_delivery(*reply_id).map(|open| fact(failed(open).into())).into_iter().collect()
         }
         Observation::OutputDropped { from, to } => {
             Vec::from([fact(OutputDropped { from: *from, to: *to }.into())])

@@ -246,7 +246,7 @@ impl Dispatcher {
             match permitted.and_then(|()| decide::decide(&self.roster, session, command)) {
                 Ok(decision) => granted.push((*id, decision)),
                 Err(refusal) => {
-                    self.note_refusal(at, actor, Cause::Request(token), *id, command.verb(), &refusal);
+                    self.note_refusal(at, actor, Cause::Request(token), Some(*id), command.verb(), &refusal);
                     refusals.push(refusal);
                 }
             }
@@ -279,7 +279,7 @@ impl Dispatcher {
         let permitted =
             decide::permit(actor, "attach", Some(&session)).and_then(|()| decide::attach(&session));
         if let Err(refusal) = permitted {
-            self.note_refusal(at, actor, Cause::Request(token), id, "attach", &refusal);
+            self.note_refusal(at, actor, Cause::Request(token), Some(id), "attach", &refusal);
             return self.answer(token, Answer::Refused(Vec::from([refusal])));
         }
         self.apply_all(at, actor, Cause::Request(token), Vec::from([Fact::of(id, Attached { client })]));
@@ -299,13 +299,13 @@ impl Dispatcher {
         at: Time,
         actor: &Actor,
         cause: Cause,
-        id: SessionId,
+        session: Option<SessionId>,
         verb: &str,
         refusal: &Refusal,
     ) {
         if refusal.rule == "no-self-approval" {
             let refused = Refused { verb: verb.into(), rule: refusal.rule.into() };
-            self.apply(at, actor, cause, Fact::of(id, refused));
+            self.apply(at, actor, cause, Fact { session, ..Fact::of_fleet(refused) });
         }
     }
 
@@ -329,10 +329,8 @@ impl Dispatcher {
             (mode == ShutdownMode::RefuseIfLive && !live.is_empty()).then(|| still_alive(&live))
         });
         if let Some(refusal) = refused {
-            if refusal.rule == "no-self-approval" {
-                let tried = Refused { verb: "daemon stop".into(), rule: refusal.rule.into() };
-                self.apply(at, &actor, token.map_or(Cause::Unknown, Cause::Request), Fact::of_fleet(tried));
-            }
+            let cause = token.map_or(Cause::Unknown, Cause::Request);
+            self.note_refusal(at, &actor, cause, None, "daemon stop", &refusal);
             if let Some(token) = token {
                 self.answer(token, Answer::Refused(Vec::from([refusal])));
             }
@@ -493,15 +491,10 @@ impl Dispatcher {
                 );
             }
             Event::DeliveryIntended(intended) => {
-                let session = self.roster.get(run.session).cloned();
                 let reply_id = intended.reply_id;
-                let open = |session: &Arc<Session>| {
-                    session
-                        .open_deliveries()
-                        .find(|delivery| delivery.reply_id == reply_id)
-                        .map(Delivery::typed)
-                };
-                if let Some(bytes) = session.as_ref().and_then(open) {
+                let session = self.roster.get(run.session);
+                let delivery = session.and_then(|session| session.open_delivery(reply_id));
+                if let Some(bytes) = delivery.map(Delivery::typed) {
                     self.hold(record.seq, Effect::Deliver { run, reply_id, bytes });
                 }
             }

@@ -320,6 +320,11 @@ impl Session {
         self.deliveries.iter().filter(|delivery| delivery.is_open())
     }
 
+    /// This reply, if it is on its way.
+    pub fn open_delivery(&self, reply_id: u64) -> Option<&Delivery> {
+        self.open_deliveries().find(|delivery| delivery.reply_id == reply_id)
+    }
+
     /// Whether it has something to do: a job while it lives; a conversation with an open prompt, a running turn or
     /// background work.
     pub fn has_work(&self) -> bool {

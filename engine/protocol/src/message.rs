@@ -3,6 +3,7 @@
 //! One connection serves one request: the client sends [`Hello`] and a [`Request`], the supervisor answers with
 //! frames until it closes; the last message is the verdict.
 
+use decklog_engine::dispatcher::LeftOut;
 use decklog_engine::event::{Dispatched, JobCommand, OutputMode};
 use decklog_engine::id::Seq;
 use decklog_engine::raw::Raw;
@@ -455,16 +456,6 @@ pub struct ShortRow {
     pub short: String,
     /// The row.
     pub row: Row,
-}
-
-/// Rows of what has finished that a list leaves out.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct LeftOut {
-    /// How many.
-    pub finished: u64,
-    /// How many of them failed.
-    pub failed: u64,
 }
 
 /// How a wait ended.

@@ -4,6 +4,8 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Dispatcher, Effect, Look, Token};
 use crate::command::Refusal;
 use crate::event::SessionKind;
@@ -28,12 +30,13 @@ impl Shown {
 }
 
 /// Rows of what has finished that a list leaves out.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct LeftOut {
     /// How many.
-    pub finished: usize,
+    pub finished: u64,
     /// How many of them failed.
-    pub failed: usize,
+    pub failed: u64,
 }
 
 /// What a client is told.
@@ -196,14 +199,14 @@ pub fn fold<T>(
     let age = |session: &Session| (session.finished_at().unwrap_or(session.updated.at), session.created.seq);
     let mut ages: Vec<_> = sessions.iter().map(&session).filter(|one| folds(one)).map(age).collect();
     let finished = ages.len().saturating_sub(finished_most.unwrap_or(usize::MAX));
-    let mut left_out = LeftOut { finished, failed: 0 };
+    let mut left_out = LeftOut { finished: finished as u64, failed: 0 };
     if finished > 0 {
         ages.sort_unstable();
         let first_that_stays = ages.get(finished);
         sessions.retain(|one| {
             let one = session(one);
             let stays = !folds(one) || first_that_stays.is_some_and(|first| age(one) >= *first);
-            left_out.failed += usize::from(!stays && one.state() == State::Failed);
+            left_out.failed += u64::from(!stays && one.state() == State::Failed);
             stays
         });
     }

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use decklog_engine::dispatcher::Launch;
 use decklog_engine::event::{JobCommand, OutputMode, Work};
-use decklog_engine::id::SessionId;
+use decklog_engine::id::{RunKey, SessionId};
 use decklog_engine::raw::Raw;
 use decklog_protocol::home::Home;
-use decklog_worker::layout::JobDir;
+use decklog_worker::layout::{JobDir, RunDir};
 use decklog_worker::{Config, Exempt};
 
 use crate::files;
@@ -26,6 +26,11 @@ pub(crate) fn new_id() -> Result<SessionId, getrandom::Error> {
 /// The folder of a session.
 pub(crate) fn job_dir(home: &Home, session: SessionId) -> JobDir {
     JobDir::new(home.job(&session.to_string()))
+}
+
+/// The folder of a run.
+pub(crate) fn run_dir(home: &Home, run: RunKey) -> RunDir {
+    job_dir(home, run.session).run(u64::from(run.run))
 }
 
 /// The environment of a session, as its dispatching shell had it, and that shell's file mode mask. Values never enter

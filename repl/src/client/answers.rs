@@ -3,8 +3,9 @@
 use std::io;
 use std::time::Duration;
 
+use decklog_engine::dispatcher::LeftOut;
 use decklog_protocol::home::Home;
-use decklog_protocol::message::Reply;
+use decklog_protocol::message::{Reply, ShortRow};
 
 use super::connection::{Connection, Received};
 use super::link::Link;
@@ -145,6 +146,35 @@ impl Answers {
     /// The connection, for a talk that goes both ways from here on.
     pub(crate) fn into_link(self) -> io::Result<Link> {
         Link::new(self.connection)
+    }
+
+    /// The rows of a list, as they come, into `rows`; what was left out besides.
+    pub(crate) fn roster(&mut self, rows: &mut Vec<ShortRow>) -> Result<LeftOut, Trouble> {
+        let mut all_left_out = LeftOut::default();
+        while let Some(answer) = self.next()? {
+            match answer {
+                Incoming::Reply(Reply::Roster { rows: some, left_out }) => {
+                    rows.extend(some);
+                    all_left_out = left_out;
+                }
+                Incoming::Reply(Reply::Progress { .. }) => {}
+                _ => return Err(Trouble::Said(unexpected("a list was answered with something else"))),
+            }
+        }
+        Ok(all_left_out)
+    }
+
+    /// A JSON document, all of it.
+    pub(crate) fn document(&mut self) -> Result<Vec<u8>, Trouble> {
+        let mut document = Vec::new();
+        while let Some(answer) = self.next()? {
+            match answer {
+                Incoming::Document(part) => document.extend_from_slice(&part),
+                Incoming::Reply(Reply::Progress { .. }) => {}
+                _ => return Err(Trouble::Said(unexpected("a list was answered with something else"))),
+            }
+        }
+        Ok(document)
     }
 
     /// The process that answers.

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use clap::{Arg, Command, CommandFactory as _};
 use clap_complete::Shell;
-use decklog_protocol::message::{Reply, Request};
+use decklog_protocol::message::Request;
 
 use crate::cli::{Cli, Completions};
-use crate::client::{self, IfNone, Incoming, Patience};
+use crate::client::{self, IfNone, Patience};
 use crate::clock::Deadline;
 use crate::console::Console;
 use crate::error::Failure;
@@ -41,14 +41,11 @@ fn sessions() -> Vec<String> {
     let patience = Patience::Until(Deadline::after(SESSIONS_WITHIN));
     let request = Request::roster(Some(FINISHED_MOST));
     let Ok(mut answers) = client::ask(&home, &request, IfNone::Fail, patience) else { return Vec::new() };
-    let mut found = Vec::new();
-    while let Ok(Some(answer)) = answers.next() {
-        if let Incoming::Reply(Reply::Roster { rows, .. }) = answer {
-            let words = rows.into_iter().flat_map(|row| [row.row.name, row.short]);
-            found.extend(words.filter(|word| is_literal(word)));
-        }
-    }
-    found
+    let mut rows = Vec::new();
+    // As many as come in time.
+    let _ = answers.roster(&mut rows);
+    let words = rows.into_iter().flat_map(|row| [row.row.name, row.short]);
+    words.filter(|word| is_literal(word)).collect()
 }
 
 fn is_literal(word: &str) -> bool {

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
+use decklog_engine::dispatcher::LeftOut;
 use decklog_protocol::home::Home;
-use decklog_protocol::message::{LeftOut, Reply, Request, ShortRow};
+use decklog_protocol::message::{Request, ShortRow};
 
 use super::filter;
 use super::watch;
 use crate::cli::Ls;
-use crate::client::{self, Answers, IfNone, Incoming, Patience, Trouble, unexpected};
+use crate::client::{self, Answers, IfNone, Patience, Trouble};
 use crate::console::{self, Console};
 use crate::error::Failure;
 use crate::render::roster::{self, Extent};
@@ -24,14 +25,13 @@ pub(super) fn run(args: &Ls, console: &mut Console) -> Result<u8, Failure> {
     }
     // The supervisor picks the rows, and writes the document.
     let request = wanted.request(args.json);
-    let answered = client::with_attempts(&request, || {
-        answered(&mut client::ask(&home, &request, IfNone::Start, Patience::Soon)?)
-    })?;
+    let ask = || client::ask(&home, &request, IfNone::Start, Patience::Soon);
     if args.json {
-        console.bytes(&answered.document)?;
+        console.bytes(&client::with_attempts(&request, || ask()?.document())?)?;
         console.bytes(b"\n")?;
     } else {
-        show(&answered.listed, args, &wanted, console)?;
+        let listed = client::with_attempts(&request, || Listed::of(&mut ask()?))?;
+        show(&listed, args, &wanted, console)?;
     }
     Ok(0)
 }
@@ -45,33 +45,16 @@ pub(super) struct Listed {
 }
 
 impl Listed {
+    fn of(answers: &mut Answers) -> Result<Self, Trouble> {
+        let mut rows = Vec::new();
+        let left_out = answers.roster(&mut rows)?;
+        Ok(Self { rows, left_out })
+    }
+
     /// Which rows are shown.
     pub(super) fn extent(&self, args: &Ls) -> Extent {
         if args.all { Extent::All } else { Extent::Listed { left_out: self.left_out } }
     }
-}
-
-/// What a list is answered with: a document, or rows; either in parts.
-#[derive(Default)]
-struct Answered {
-    document: Vec<u8>,
-    listed: Listed,
-}
-
-fn answered(answers: &mut Answers) -> Result<Answered, Trouble> {
-    let mut answered = Answered::default();
-    while let Some(answer) = answers.next()? {
-        match answer {
-            Incoming::Document(part) => answered.document.extend_from_slice(&part),
-            Incoming::Reply(Reply::Roster { rows, left_out }) => {
-                answered.listed.rows.extend(rows);
-                answered.listed.left_out = left_out;
-            }
-            Incoming::Reply(Reply::Progress { .. }) => {}
-            _ => return Err(Trouble::Said(unexpected("a list was answered with something else"))),
-        }
-    }
-    Ok(answered)
 }
 
 /// The rows of this moment that are wanted.
@@ -92,7 +75,7 @@ pub(super) fn rows_once(
     patience: Patience,
 ) -> Result<(Listed, Vec<String>), Trouble> {
     let mut answers = client::ask(home, &wanted.request(false), if_none, patience)?.keeping_warnings();
-    let listed = answered(&mut answers)?.listed;
+    let listed = Listed::of(&mut answers)?;
     Ok((listed, answers.warnings()))
 }
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use decklog_protocol::message::{LeftOut, ShortRow};
+use decklog_engine::dispatcher::LeftOut;
+use decklog_protocol::message::ShortRow;
 use decklog_protocol::row::Row;
 
 use super::style::{self, Paint, Style};

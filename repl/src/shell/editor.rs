@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use decklog_protocol::home::Home;
-use decklog_protocol::message::{Reply, Request};
+use decklog_protocol::message::Request;
 use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
 use rustyline::highlight::{CmdKind, Highlighter};
@@ -18,7 +18,7 @@ use rustyline::{ColorMode, CompletionType, Config, Context, Editor, Helper};
 
 use super::complete::{self, Known};
 use super::history::LINES_MAX;
-use super::listener::{Desk, ask_all_quietly};
+use super::listener::{Desk, rows_quietly};
 use super::{lines, verb};
 use crate::error::{Failure, Kind};
 use crate::render::style::{Paint, Style};
@@ -104,12 +104,7 @@ impl Typist {
     /// The sessions of the roster, newest first; then those that left.
     fn sessions(&self, left: bool) -> Vec<Known> {
         let request = if left { Request::newest(OFFERED_MOST) } else { Request::roster(None) };
-        let parts = ask_all_quietly(&self.home, &request, OFFERED_WITHIN);
-        let rows = parts.into_iter().flat_map(|part| match part {
-            Reply::Roster { rows, .. } => rows,
-            _ => Vec::new(),
-        });
-        let rows: Vec<_> = rows.collect();
+        let rows = rows_quietly(&self.home, &request, OFFERED_WITHIN);
         let known = rows.into_iter().rev().map(|row| Known {
             short: row.short,
             name: row.row.name,

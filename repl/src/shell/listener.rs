@@ -261,14 +261,12 @@ pub(super) fn ask_quietly(home: &Home, request: &Request, within: Duration) -> O
     answers.keeping_warnings().verdict().ok()
 }
 
-/// Every part of a list, as far as it comes within this.
-pub(super) fn ask_all_quietly(home: &Home, request: &Request, within: Duration) -> Vec<Reply> {
+/// The rows of a list, as many as come within this.
+pub(super) fn rows_quietly(home: &Home, request: &Request, within: Duration) -> Vec<ShortRow> {
     let patience = Patience::Until(Deadline::after(within));
-    let Ok(answers) = client::ask(home, request, IfNone::Fail, patience) else { return Vec::new() };
-    let mut answers = answers.keeping_warnings();
-    let mut parts = Vec::new();
-    while let Ok(Some(Incoming::Reply(part))) = answers.next() {
-        parts.push(part);
+    let mut rows = Vec::new();
+    if let Ok(answers) = client::ask(home, request, IfNone::Fail, patience) {
+        let _ = answers.keeping_warnings().roster(&mut rows);
     }
-    parts
+    rows
 }

@@ -340,7 +340,7 @@ impl Task {
 
     fn run_dir(&self) -> RunDir {
         let run = self.post.run;
-        launch::job_dir(&self.post.hosting.instance().home, run.session).run(u64::from(run.run))
+        launch::run_dir(&self.post.hosting.instance().home, run)
     }
 
     fn leave(self) {

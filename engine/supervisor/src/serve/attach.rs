@@ -48,7 +48,7 @@ impl Server {
         let (columns, rows) = (terminal.map(|size| size.0), terminal.map(|size| size.1));
         out.send(&Frame::message(&Reply::Tail { row: Box::new(row), columns, rows })).await?;
         if let Some(run) = run {
-            let (modes, reader, offset) = screen(&self.run_dir(run)).await?;
+            let (modes, reader, offset) = screen(&launch::run_dir(&self.home, run)).await?;
             out.send(&Frame::Output(modes)).await?;
             send_all(out, reader, offset).await?;
         }
@@ -80,10 +80,6 @@ impl Server {
             return out.fail(format!("the terminal of {} is gone already", shown.session.name)).await;
         };
         guest.stay(out, inbox, shown, growth, !watch, size).await
-    }
-
-    fn run_dir(&self, run: RunKey) -> RunDir {
-        launch::job_dir(&self.home, run.session).run(u64::from(run.run))
     }
 }
 
@@ -130,7 +126,7 @@ impl Guest<'_> {
             let present = clients.borrow_and_update().clone();
             controls = self.tell_control(out, &present).await?;
         }
-        let (modes, mut reader, mut offset) = screen(&self.server.run_dir(self.run)).await?;
+        let (modes, mut reader, mut offset) = screen(&launch::run_dir(&self.server.home, self.run)).await?;
         out.send(&Frame::Output(modes)).await?;
         // What comes meanwhile is live: a session that never pauses has a screen too.
         let live_from = offset + SCREEN_BYTES as u64;

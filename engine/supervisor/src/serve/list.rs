@@ -17,10 +17,9 @@ use decklog_protocol::row::Row;
 
 use super::Server;
 use super::out::Out;
-use super::rows::{ROWS_AT_ONCE, row};
-use crate::hosting::last_output;
+use super::rows::{ROWS_AT_ONCE, row, row_now};
 use crate::store::StoreError;
-use crate::{clock, launch, tasks};
+use crate::{clock, tasks};
 
 /// So many rows go out together. What waits for a client that reads slowly is a multiple of it.
 const ROWS_A_FRAME: usize = 32;
@@ -70,13 +69,10 @@ struct Listing {
 
 impl Listing {
     fn row(&self, shown: &Shown) -> ShortRow {
-        let mut one = row(shown, self.at, self.watched);
-        if let (Some(home), Some(run)) = (&self.home, shown.session.run_key())
-            && shown.session.is_live()
-        {
-            one.row.summary = last_output(&launch::job_dir(home, run.session).run(u64::from(run.run))).1;
+        match &self.home {
+            Some(home) => row_now(home, shown, self.at),
+            None => row(shown, self.at, self.watched),
         }
-        one
     }
 
     /// Keeps the sessions that are wanted, and of those that have finished only the newest.
@@ -84,9 +80,7 @@ impl Listing {
         let sessions = mem::take(&mut self.sessions);
         let wanted = |shown: &Shown| selection.is_everything() || selection.wants(&self.row(shown).row);
         self.sessions = sessions.into_iter().filter(wanted).collect();
-        let left_out = fold(&mut self.sessions, |shown| &shown.session, selection.finished_most);
-        self.left_out.finished += left_out.finished;
-        self.left_out.failed += left_out.failed;
+        self.left_out = fold(&mut self.sessions, |shown| &shown.session, selection.finished_most);
     }
 
     /// Sends every row, some at a time. Blocks.
@@ -98,24 +92,17 @@ impl Listing {
             let frame = if json {
                 Frame::Document(document(&rows, mem::replace(&mut open, b","), parts.peek().is_none()))
             } else {
-                Frame::message(&Reply::Roster { rows, left_out: left_out(self.left_out) })
+                Frame::message(&Reply::Roster { rows, left_out: self.left_out })
             };
             if !send(frame) {
                 return;
             }
         }
         if self.sessions.is_empty() {
-            let left_out = left_out(self.left_out);
-            let nothing = Reply::Roster { rows: Vec::new(), left_out };
+            let nothing = Reply::Roster { rows: Vec::new(), left_out: self.left_out };
             send(if json { Frame::Document(b"[]".to_vec()) } else { Frame::message(&nothing) });
         }
     }
-}
-
-/// What was left out, as the wire says it.
-pub(super) fn left_out(counted: LeftOut) -> decklog_protocol::message::LeftOut {
-    let (finished, failed) = (counted.finished as u64, counted.failed as u64);
-    decklog_protocol::message::LeftOut { finished, failed }
 }
 
 /// A part of an array: what stands before its first row, its rows, and the end of the array if it is the last.

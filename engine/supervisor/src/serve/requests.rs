@@ -16,7 +16,6 @@ use decklog_worker::Raw;
 use tokio::sync::oneshot;
 
 use super::Server;
-use super::list;
 use super::out::Out;
 use super::rows::row;
 use crate::hosting::Spare;
@@ -186,7 +185,7 @@ impl Server {
             Answer::Done { sessions, notes } => Reply::Done { rows: self.rows(sessions).await, notes },
             Answer::Sessions { sessions } => Reply::Rows { rows: self.rows(sessions).await },
             Answer::Roster { sessions, left_out } => {
-                Reply::Roster { rows: self.rows(sessions).await, left_out: list::left_out(left_out) }
+                Reply::Roster { rows: self.rows(sessions).await, left_out }
             }
             Answer::Delivered { delivery } => Reply::Delivered {
                 reply_id: delivery.reply_id,

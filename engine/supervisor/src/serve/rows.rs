@@ -4,6 +4,7 @@ use std::io;
 
 use decklog_engine::dispatcher::{Answer, Input, Look, Shown, resolve};
 use decklog_engine::time::Time;
+use decklog_protocol::home::Home;
 use decklog_protocol::message::{Moment, Reply, ShortRow, UnresolvedTarget};
 use decklog_protocol::moment::rfc3339;
 use decklog_protocol::row::{EventRow, Row};
@@ -97,19 +98,17 @@ impl Server {
             return sessions.iter().map(|shown| row(shown, now, true)).collect();
         }
         let home = self.home.clone();
-        tasks::blocking(move || {
-            let rows = sessions.iter().map(|shown| {
-                let mut one = row(shown, now, true);
-                if let Some(run) = shown.session.run_key().filter(|_| shown.session.is_live()) {
-                    let run_dir = launch::job_dir(&home, run.session).run(u64::from(run.run));
-                    one.row.summary = last_output(&run_dir).1;
-                }
-                one
-            });
-            rows.collect()
-        })
-        .await
+        tasks::blocking(move || sessions.iter().map(|shown| row_now(&home, shown, now)).collect()).await
     }
+}
+
+/// The row of a session as it is. Blocks: what still runs is summed up by the end of its output.
+pub(super) fn row_now(home: &Home, shown: &Shown, now: Time) -> ShortRow {
+    let mut one = row(shown, now, true);
+    if let Some(run) = shown.session.run_key().filter(|_| shown.session.is_live()) {
+        one.row.summary = last_output(&launch::run_dir(home, run)).1;
+    }
+    one
 }
 
 /// The row of a session at a moment. What still runs has no summary yet: that is in its output.
