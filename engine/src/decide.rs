@@ -11,9 +11,9 @@ use crate::actor::{Actor, ActorKind};
 use crate::command::{Command, Dispatch, Ended, Fact, Gone, Observation, Refusal};
 use crate::event::{
     Adopted, AfterStop, Deleted, Delivered, DeliveryFailed, DeliveryIntended, DeliveryUnknown, Dispatched,
-    Event, ExitStatus, Exited, Finished, Grouped, Lost, OutcomeKind, OutputDropped, OutputMode, Pinned,
-    Queued, ReasonKind, Renamed, Replied, Respawned, Restored, RunIntended, SessionKind, SpawnFailed,
-    Started, StopRequested, Stopped, Unpinned, WakeKind, Work,
+    Event, ExitStatus, Exited, Finished, Grouped, Lost, OutcomeKind, OutputDropped, Pinned, Queued,
+    ReasonKind, Renamed, Replied, Respawned, Restored, RunIntended, SessionKind, SpawnFailed, Started,
+    StopRequested, Stopped, Unpinned, WakeKind,
 };
 use crate::id::SessionId;
 use crate::name;
@@ -308,8 +308,7 @@ fn stop(roster: &Roster, session: &Session, grace_ms: Option<u64>, then: AfterSt
 /// A job takes a line if it has a terminal to type into, and lives.
 fn reply(roster: &Roster, session: &Session, text: &str) -> Result<Vec<Fact>, Refusal> {
     let id = session.id;
-    let takes_input = matches!(session.dispatched.work, Work::Job { output: OutputMode::Tty, .. });
-    if !takes_input {
+    if !session.takes_input() {
         return Err(Refusal {
             rule: "no-input",
             text: format!("{} reads no input", session.name),

@@ -11,7 +11,8 @@ use bincode::{Decode, Encode};
 
 use crate::actor::Actor;
 use crate::event::{
-    AfterStop, AskKind, Dispatched, ExitStatus, OutcomeKind, ProcessName, ReasonKind, SessionKind, WakeKind,
+    AfterStop, AskKind, Dispatched, ExitStatus, OutcomeKind, OutputMode, ProcessName, ReasonKind,
+    SessionKind, WakeKind, Work,
 };
 use crate::id::{AskId, RunKey, Seq, SessionId};
 use crate::time::{Awake, Time};
@@ -297,6 +298,11 @@ impl Session {
     /// Job or conversation.
     pub fn kind(&self) -> SessionKind {
         self.dispatched.work.kind()
+    }
+
+    /// Whether it has a terminal that it can be typed to.
+    pub fn takes_input(&self) -> bool {
+        matches!(self.dispatched.work, Work::Job { output: OutputMode::Tty, .. })
     }
 
     /// Whether a process is starting or alive.

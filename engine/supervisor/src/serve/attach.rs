@@ -9,7 +9,6 @@ use std::sync::atomic::Ordering;
 use decklog_drivers::modes::Modes;
 use decklog_engine::actor::Actor;
 use decklog_engine::dispatcher::{Answer, Input, Shown};
-use decklog_engine::event::{OutputMode, Work};
 use decklog_engine::id::{RunKey, SessionId};
 use decklog_protocol::frame::Frame;
 use decklog_protocol::message::{FromAttached, Reply};
@@ -19,14 +18,13 @@ use tokio::sync::watch;
 
 use super::Server;
 use super::inbox::Inbox;
-use super::logs::send_all;
+use super::logs::{CHUNK_BYTES, send_all, send_some};
 use super::out::Out;
 use crate::hosting::Growth;
 use crate::{launch, tasks};
 
 /// A screen is drawn from at most so much of the output's end.
 const SCREEN_BYTES: usize = 2 << 20;
-const CHUNK_BYTES: usize = 256 << 10;
 /// The size of a terminal of which nobody has said it.
 const USUAL_TERMINAL: (u16, u16) = (80, 24);
 
@@ -111,7 +109,7 @@ impl Guest<'_> {
         mut size: (u16, u16),
     ) -> io::Result<()> {
         let hosting = &self.server.hosting;
-        let takes_input = matches!(shown.session.dispatched.work, Work::Job { output: OutputMode::Tty, .. });
+        let takes_input = shown.session.takes_input();
         let mut clients =
             if takes_input && wants_control { hosting.join(self.run, self.client) } else { None };
         let mut terminal = hosting.terminal(self.run).await.unwrap_or(USUAL_TERMINAL);
@@ -198,32 +196,6 @@ impl Guest<'_> {
         let clients = clients.len() as u64;
         out.send(&Frame::message(&Reply::Control { yours, clients })).await?;
         Ok(yours)
-    }
-}
-
-/// Sends the next piece of output; whether that was all of it.
-async fn send_some(
-    out: &mut Out,
-    mut reader: OutputReader,
-    offset: u64,
-) -> io::Result<(OutputReader, u64, bool)> {
-    let (reader, read) = tasks::blocking(move || {
-        let mut buffer = vec![0; CHUNK_BYTES];
-        let read = reader.read_at(offset, &mut buffer);
-        (reader, read.map(|chunk| (chunk, buffer)))
-    })
-    .await;
-    match read? {
-        (Chunk::Bytes { len, .. }, mut buffer) => {
-            buffer.truncate(len);
-            out.send(&Frame::Output(buffer)).await?;
-            Ok((reader, offset + len as u64, false))
-        }
-        (Chunk::Dropped { from, to }, _) => {
-            out.send(&Frame::message(&Reply::Dropped { from, to })).await?;
-            Ok((reader, to, false))
-        }
-        (Chunk::End, _) => Ok((reader, offset, true)),
     }
 }
 

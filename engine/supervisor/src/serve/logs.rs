@@ -16,7 +16,7 @@ use super::out::Out;
 use crate::store::{Store, StoreError};
 use crate::{launch, tasks};
 
-const CHUNK_BYTES: usize = 256 << 10;
+pub(super) const CHUNK_BYTES: usize = 256 << 10;
 /// How far back is looked for the last lines, at first.
 const TAIL_FIRST_BYTES: usize = 64 << 10;
 /// And at most: a line longer than this is cut.
@@ -202,27 +202,35 @@ pub(super) async fn send_all(
     mut reader: OutputReader,
     mut offset: u64,
 ) -> io::Result<(OutputReader, u64)> {
-    loop {
-        let (back, read) = tasks::blocking(move || {
-            let mut buffer = vec![0; CHUNK_BYTES];
-            let chunk = reader.read_at(offset, &mut buffer);
-            if let Ok(Chunk::Bytes { len, .. }) = chunk {
-                buffer.truncate(len);
-            }
-            (reader, chunk.map(|chunk| (chunk, buffer)))
-        })
-        .await;
-        reader = back;
-        match read? {
-            (Chunk::Bytes { len, .. }, bytes) => {
-                out.send(&Frame::Output(bytes)).await?;
-                offset += len as u64;
-            }
-            (Chunk::Dropped { from, to }, _) => {
-                out.send(&Frame::message(&Reply::Dropped { from, to })).await?;
-                offset = to;
-            }
-            (Chunk::End, _) => return Ok((reader, offset)),
+    let mut is_all = false;
+    while !is_all {
+        (reader, offset, is_all) = send_some(out, reader, offset).await?;
+    }
+    Ok((reader, offset))
+}
+
+/// Sends the next piece of output; whether that was all of it.
+pub(super) async fn send_some(
+    out: &mut Out,
+    mut reader: OutputReader,
+    offset: u64,
+) -> io::Result<(OutputReader, u64, bool)> {
+    let (reader, read) = tasks::blocking(move || {
+        let mut buffer = vec![0; CHUNK_BYTES];
+        let read = reader.read_at(offset, &mut buffer);
+        (reader, read.map(|chunk| (chunk, buffer)))
+    })
+    .await;
+    match read? {
+        (Chunk::Bytes { len, .. }, mut buffer) => {
+            buffer.truncate(len);
+            out.send(&Frame::Output(buffer)).await?;
+            Ok((reader, offset + len as u64, false))
         }
+        (Chunk::Dropped { from, to }, _) => {
+            out.send(&Frame::message(&Reply::Dropped { from, to })).await?;
+            Ok((reader, to, false))
+        }
+        (Chunk::End, _) => Ok((reader, offset, true)),
     }
 }
